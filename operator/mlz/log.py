@@ -1,0 +1,38 @@
+"""
+Logging set-up of every process: one JSON object a line on stderr, fields instead of sentences.
+
+A human's terminal (`mlz serve`) gets plain lines. Payloads and secrets are never logged: callers
+pass identifiers and counts in ``extra``, this module only formats.
+"""
+
+import logging
+import sys
+from typing import TextIO
+
+from pythonjsonlogger.json import JsonFormatter
+
+
+def configure(level: str = "INFO", *, human: bool = False, stream: TextIO | None = None) -> None:
+    """
+    Route all logging of this process to one stream.
+
+    Args:
+        level: name of the lowest level shown.
+        human: plain lines instead of JSON.
+        stream: stderr unless given; results belong on stdout.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_plain() if human else _json())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _json() -> logging.Formatter:
+    return JsonFormatter(
+        "{asctime}{levelname}{name}{message}",
+        style="{",
+        rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+    )
+
+
+def _plain() -> logging.Formatter:
+    return logging.Formatter("{levelname}: {message}", style="{")

@@ -1,0 +1,1 @@
+"""Engine-neutral pieces are in base; one module for each engine type."""
