@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlz.errors import Reason, RejectedError
 from mlz.model.asset import EngineType, Provider
+from mlz.model.document import Document
 
 PREFIX = "MLZ_"
 MEBIBYTE = 1024 * 1024
@@ -60,6 +61,9 @@ class FetchSettings(Settings):
     model_folder: str = Field("/model", description="Where the asset goes.")
     claims_folder: str = Field("/claims", description="Where volumes of pvc:// URIs are mounted.")
     credentials_folder: str = Field("/credentials", description="A mounted Secret, a key a file.")
+    secret_name: str | None = Field(
+        None, description="The Secret that should be mounted there; absent means none is."
+    )
     termination_log: str = Field("/dev/termination-log", description="Where the outcome goes.")
     max_asset_bytes: int = Field(2048 * MEBIBYTE, gt=0, description="Largest asset, packed.")
     max_unpacked_bytes: int = Field(4096 * MEBIBYTE, gt=0, description="Largest asset, unpacked.")
@@ -102,6 +106,41 @@ class EngineSettings(Settings):
     drain_timeout_seconds: float = Field(60, gt=0, description="Longest wait for in-flight work.")
 
 
+class ProviderDefaults(Document):
+    """What an accelerated variant of an engine uses."""
+
+    image: str = Field("", description="Its image; empty means the engine's own.")
+
+
+class EngineDefaults(Document):
+    """What an engine type uses unless a scoring service or a deployment says otherwise."""
+
+    image: str = Field("", description="The engine's image; empty means there is none.")
+    resources: dict[str, dict[str, str]] = Field({}, description="ResourceRequirements.")
+    providers: dict[Provider, ProviderDefaults] = Field({}, description="Variants, by provider.")
+
+
+class FetchDefaults(Document):
+    """Limits that the operator hands to every `mlz fetch`."""
+
+    max_asset_bytes: int = Field(2048 * MEBIBYTE, gt=0, description="Largest asset, packed.")
+    allowed_redirect_hosts: tuple[str, ...] = Field((), description="Hosts to redirect to.")
+
+
+class Defaults(Document):
+    """The chart's values that decide what pods look like (``defaults_file``)."""
+
+    engines: dict[EngineType, EngineDefaults] = Field({}, description="By engine type.")
+    image_pull_secrets: tuple[str, ...] = Field((), description="Names of Secrets.")
+    fetch: FetchDefaults = Field(FetchDefaults(), description="Limits of fetching.")
+
+    def image(self, engine_type: EngineType, provider: Provider) -> str:
+        """The image for an engine type and provider; empty where none is configured."""
+        engine = self.engines.get(engine_type, EngineDefaults())
+        variant = engine.providers.get(provider, ProviderDefaults())
+        return variant.image or engine.image
+
+
 class OperatorSettings(Settings):
     """`mlz operator`: where it works and what it starts."""
 
@@ -124,4 +163,3 @@ class OperatorSettings(Settings):
         1900, gt=0, description="How long an inspection pod may run."
     )
     audit_interval_seconds: float = Field(300, gt=0, description="Between two full audits.")
-    max_asset_bytes: int = Field(2048 * MEBIBYTE, gt=0, description="Largest asset, packed.")

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from mlz.errors import Reason
-from mlz.model.document import Document
+from mlz.model.document import StatusDocument
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -28,7 +28,7 @@ class ConditionType(StrEnum):
     SUSPENDED = "Suspended"
 
 
-class Condition(Document):
+class Condition(StatusDocument):
     """One condition. Source: KEP-1623, the standard condition."""
 
     type: str = Field(description="What the condition is about.", max_length=316)

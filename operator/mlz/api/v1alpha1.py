@@ -13,7 +13,7 @@ from pydantic import Field
 from mlz.api.conditions import Condition
 from mlz.api.names import NAME_LIMIT, NAME_PATTERN
 from mlz.model.asset import EngineType, Framework, Provider
-from mlz.model.document import Document
+from mlz.model.document import Document, StatusDocument
 from mlz.model.schema import Schema
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -212,7 +212,7 @@ class DeploymentSpec(
         return Provider.ZAIU if self.zaiu else Provider.CPU
 
 
-class DeployedAsset(Document):
+class DeployedAsset(StatusDocument):
     """An asset as status tells of it."""
 
     version: str = Field(description="Name of the MLzModelVersion.")
@@ -225,14 +225,14 @@ class DeployedAsset(Document):
     )
 
 
-class AssetStatus(Document):
+class AssetStatus(StatusDocument):
     """Which asset serves and which one is wanted."""
 
     active: DeployedAsset | None = Field(None, description="The asset that serves.")
     target: DeployedAsset | None = Field(None, description="The asset that is wanted.")
 
 
-class Failure(Document):
+class Failure(StatusDocument):
     """Why the wanted asset does not serve; kept until the spec changes."""
 
     reason: str = Field(description="A condition's reason.")
@@ -241,7 +241,7 @@ class Failure(Document):
     time: str = Field(description="When.", json_schema_extra={"format": "date-time"})
 
 
-class DeploymentStatus(Document):
+class DeploymentStatus(StatusDocument):
     """What is true of a deployment."""
 
     observed_generation: int | None = Field(
@@ -305,7 +305,7 @@ class ModelVersionSpec(
     framework: Framework | None = Field(None, description="What wrote the model.")
 
 
-class ModelVersionStatus(Document):
+class ModelVersionStatus(StatusDocument):
     """What inspection found."""
 
     observed_generation: int | None = Field(None, description="The generation inspected.")
@@ -337,7 +337,7 @@ class ModelSpec(Document):
     )
 
 
-class ModelStatus(Document):
+class ModelStatus(StatusDocument):
     """Which versions a model has."""
 
     observed_generation: int | None = Field(None, description="The generation observed.")
@@ -384,7 +384,7 @@ class ScoringServiceSpec(Document):
     )
 
 
-class ScoringServiceStatus(Document):
+class ScoringServiceStatus(StatusDocument):
     """What is true of a scoring service."""
 
     observed_generation: int | None = Field(None, description="The generation observed.")

@@ -1,4 +1,4 @@
-"""The base of every JSON document of ours: frozen, camelCase outside, snake_case inside."""
+"""The bases of every JSON document of ours: frozen, camelCase outside, snake_case inside."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -10,3 +10,7 @@ class Document(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
     )
+
+
+class StatusDocument(Document, extra="ignore"):
+    """A document of ours that a newer operator may have written: its further keys are dropped."""

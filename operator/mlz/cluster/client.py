@@ -1,0 +1,179 @@
+"""
+Requests to the API server: the official client's transport, raw JSON in and out.
+
+Absence is None, a refusal is an ``ApiRefusalError``, an outage is an ``ApiOutageError``.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from mlz.cluster.kinds import Kind
+
+Manifest = dict[str, Any]
+
+APPLY = "application/apply-patch+yaml"
+_JSON = "application/json"
+_RETRYABLE = frozenset({401, 408, 429, 500, 502, 503, 504})
+# The API server answers 500 for an object that does not fit its schema. Source: Kubernetes
+# issues 122480 and 139253. It is our bug, and trying again would only repeat it.
+_UNTYPED = "failed to create typed patch object"
+
+
+class ApiError(Exception):
+    """The API server did not do it; ``status`` is the HTTP status, 0 where there was no answer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class ApiRefusalError(ApiError):
+    """The request is wrong or not allowed: the same again will be refused again."""
+
+
+class ApiConflictError(ApiRefusalError):
+    """Somebody else was first, or owns what we wanted to write."""
+
+
+class ApiOutageError(ApiError):
+    """No answer, or one that says to come back later."""
+
+
+class KubeClient:
+    """
+    One API server; safe to use from many threads.
+
+    Args:
+        timeout_seconds: longest time for a request, connecting and reading each.
+    """
+
+    def __init__(self, *, timeout_seconds: float = 30, connections: int = 32) -> None:
+        configuration = client.Configuration()
+        try:
+            config.load_incluster_config(client_configuration=configuration)
+        except config.ConfigException:
+            config.load_kube_config(client_configuration=configuration)
+        configuration.connection_pool_maxsize = connections
+        configuration.retries = False
+        self._api = client.ApiClient(configuration)
+        self._timeout = timeout_seconds
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """An object, or None where there is none."""
+        try:
+            return self._json("GET", kind.path(namespace, name))
+        except ApiRefusalError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def list_page(
+        self, kind: Kind, namespace: str | None, query: Mapping[str, str], *, bare: bool = False
+    ) -> Manifest:
+        """One page of a list; ``bare`` asks for metadata only."""
+        accept = _JSON
+        if bare:
+            accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1"
+        return self._json("GET", kind.path(namespace), query=query, headers={"Accept": accept})
+
+    def apply(
+        self, kind: Kind, manifest: Manifest, *, manager: str, force: bool, subresource: str = ""
+    ) -> Manifest:
+        """Server-side apply of an object or of a subresource of it; answers the whole object."""
+        meta = manifest["metadata"]
+        return self._json(
+            "PATCH",
+            kind.path(meta["namespace"], meta["name"], subresource),
+            query={"fieldManager": manager, "force": "true" if force else "false"},
+            body=manifest,
+            headers={"Content-Type": APPLY},
+        )
+
+    def create(self, kind: Kind, manifest: Manifest) -> Manifest:
+        """Create an object."""
+        return self._json("POST", kind.path(manifest["metadata"]["namespace"]), body=manifest)
+
+    def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
+        """Replace an object of the same resourceVersion."""
+        meta = manifest["metadata"]
+        return self._json("PUT", kind.path(meta["namespace"], meta["name"]), body=manifest)
+
+    def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete the very object of that uid; nothing where it is gone already."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        try:
+            self._json("DELETE", kind.path(namespace, name), body=body)
+        except ApiRefusalError as error:
+            if error.status not in (404, 409):
+                raise
+
+    def pod_log(self, namespace: str, name: str, container: str) -> str:
+        """The whole log of a container."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}/log"
+        return self._request("GET", path, query={"container": container}).decode("utf-8", "replace")
+
+    def _json(self, method: str, path: str, **options: Any) -> Manifest:
+        answer: Manifest = json.loads(self._request(method, path, **options))
+        return answer
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        wanted = {"Accept": _JSON} | ({"Content-Type": _JSON} if body is not None else {})
+        prepared = self._api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=wanted | dict(headers or {}),
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._api.call_api(*prepared, _request_timeout=self._timeout)
+            raw: bytes = response.read()
+        except ApiException as error:
+            raise _error(error.status, error.body) from error
+        except (HTTPError, OSError) as error:
+            raise ApiOutageError(0, str(error)) from error
+        if response.status >= 400:
+            raise _error(response.status, raw)
+        return raw
+
+
+def _error(status: int | None, body: bytes | str | None) -> ApiError:
+    code = status or 0
+    message = _message(body)
+    if code == 409:
+        return ApiConflictError(code, message)
+    if _UNTYPED in message:
+        return ApiRefusalError(code, message)
+    return (
+        ApiOutageError(code, message)
+        if code in _RETRYABLE or code == 0
+        else ApiRefusalError(code, message)
+    )
+
+
+def _message(body: bytes | str | None) -> str:
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+    try:
+        return str(json.loads(text).get("message", text))
+    except (ValueError, AttributeError):
+        return text[:500]

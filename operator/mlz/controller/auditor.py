@@ -1,0 +1,132 @@
+"""
+The auditor: compares what we believe with what is, because no watch is perfect.
+
+At the start it fills the cache, and no pass runs before that. Later it finds what events missed:
+deletions during a re-list, streams that went silent. Every finding is counted and repaired.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mlz.cluster import kinds
+from mlz.cluster.cache import Body, Cache
+from mlz.cluster.client import ApiError, ApiRefusalError, KubeClient
+from mlz.cluster.kinds import Kind
+from mlz.controller.metrics import Metrics
+from mlz.controller.source import CHILD_SELECTOR
+
+_log = logging.getLogger(__name__)
+_PAGE = "500"
+_GONE = 410
+
+
+class Auditor:
+    """
+    Lists every watched kind and repairs the cache.
+
+    Args:
+        namespaces: the namespaces we work in; none means all.
+        changed: called with an object that the cache had missed or lost.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: Cache,
+        namespaces: tuple[str, ...],
+        metrics: Metrics,
+        changed: Callable[[Body], None],
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+        self._metrics = metrics
+        self._changed = changed
+
+    def fill(self, stopping: threading.Event) -> bool:
+        """Fill the empty cache, as often as it takes; False when stopped before that."""
+        while not stopping.is_set():
+            try:
+                for kind in kinds.WATCHED:
+                    for body, _ in self._listed(kind, bare=False):
+                        self._cache.put(body)
+            except ApiError as error:
+                _log.warning("cannot list yet", extra={"cause": str(error)})
+                stopping.wait(1.0)
+            else:
+                return True
+        return False
+
+    def audit(self) -> int:
+        """Compare everything once; answers how many changes no event had told of."""
+        return sum(self._audit(kind) for kind in kinds.WATCHED)
+
+    def _audit(self, kind: Kind) -> int:
+        seen: dict[str, int] = {}
+        version = 0
+        missed = 0
+        for body, listed_at in self._listed(kind, bare=True):
+            version = listed_at
+            meta = body["metadata"]
+            seen[meta["uid"]] = int(meta["resourceVersion"])
+            missed += self._repair_stale(kind, meta)
+        for known in self._cache.of_kind(kind):
+            if known["metadata"]["uid"] not in seen and _version(known) < version:
+                missed += self._repair_deleted(known)
+        return missed
+
+    def _repair_stale(self, kind: Kind, meta: Body) -> int:
+        known = self._cache.get(kind, meta["namespace"], meta["name"])
+        if known is not None and _version(known) >= int(meta["resourceVersion"]):
+            return 0
+        current = self._client.get(kind, meta["namespace"], meta["name"])
+        if current is None or not self._cache.put(_typed(current, kind)):
+            return 0
+        self._metrics.missed("stale")
+        self._changed(_typed(current, kind))
+        return 1
+
+    def _repair_deleted(self, known: Body) -> int:
+        if not self._cache.drop(known):
+            return 0
+        self._metrics.missed("deleted")
+        self._changed(known)
+        return 1
+
+    def _listed(self, kind: Kind, *, bare: bool) -> Iterator[tuple[Body, int]]:
+        for namespace in self._namespaces:
+            yield from self._pages(kind, namespace, bare=bare)
+
+    def _pages(
+        self, kind: Kind, namespace: str | None, *, bare: bool
+    ) -> Iterator[tuple[Body, int]]:
+        """A continue token expires after minutes; then the list starts over."""
+        query = {"limit": _PAGE}
+        if kind in kinds.CHILDREN:
+            query["labelSelector"] = CHILD_SELECTOR
+        while True:
+            try:
+                page = self._client.list_page(kind, namespace, query, bare=bare)
+            except ApiRefusalError as error:
+                if error.status != _GONE or "continue" not in query:
+                    raise
+                del query["continue"]
+                continue
+            version = int(page["metadata"]["resourceVersion"])
+            for body in page["items"]:
+                yield _typed(body, kind), version
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+
+def _typed(body: Body, kind: Kind) -> dict[str, Any]:
+    """Items of a list come without their kind."""
+    return {**body, "kind": kind.kind, "apiVersion": kind.api_version}
+
+
+def _version(body: Body) -> int:
+    return int(body["metadata"]["resourceVersion"])

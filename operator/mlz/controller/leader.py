@@ -1,0 +1,157 @@
+"""
+Leadership by a Lease: whoever holds it writes, everybody else watches.
+
+Times are those of client-go's election: a lease of 15 s, renewed every 5 s, given up after 10 s
+without a renewal that got through, so that two never write at the same time.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mlz.cluster import kinds
+from mlz.cluster.client import ApiConflictError, ApiError, KubeClient
+
+_log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 15
+RENEW_SECONDS = 5.0
+GIVE_UP_SECONDS = 10.0
+RETRY_SECONDS = 2.0
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+Manifest = dict[str, Any]
+
+
+class Leadership:
+    """
+    Holds, or waits for, one Lease.
+
+    Args:
+        client: a client with a short timeout, so that a hanging server cannot outlast the lease.
+        identity: who we are in the lease; unique for each process.
+        lost: called when the lease is lost; the process must stop writing and end.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        place: tuple[str, str],
+        identity: str,
+        clock: Callable[[], datetime],
+        lost: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._namespace, self._name = place
+        self._identity = identity
+        self._clock = clock
+        self._lost = lost
+        self.held = threading.Event()
+        self._stopping = threading.Event()
+        self._lease: Manifest | None = None
+        self._foreign: tuple[str, datetime] | None = None
+        self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
+
+    def start(self) -> None:
+        """Start trying."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give the lease back, so that a standby need not wait for it to run out."""
+        self._stopping.set()
+        self._thread.join(GIVE_UP_SECONDS)
+        if self.held.is_set() and self._lease is not None:
+            self.held.clear()
+            self._lease["spec"].update(holderIdentity="", leaseDurationSeconds=1)
+            try:
+                self._client.replace(kinds.LEASE, self._lease)
+            except ApiError as error:
+                _log.warning("lease not given back", extra={"cause": str(error)})
+
+    def _run(self) -> None:
+        renewed = self._clock()
+        while not self._stopping.is_set():
+            if self._try():
+                renewed = self._clock()
+                if not self.held.is_set():
+                    _log.info("leading", extra={"identity": self._identity})
+                    self.held.set()
+            elif self.held.is_set() and self._is_over(renewed):
+                self.held.clear()
+                _log.error("lease lost", extra={"identity": self._identity})
+                self._lost()
+                return
+            self._stopping.wait(RENEW_SECONDS if self.held.is_set() else RETRY_SECONDS)
+
+    def _is_over(self, renewed: datetime) -> bool:
+        """Somebody else has it, or we could not renew for too long."""
+        if self._foreign is not None:
+            return True
+        return self._clock() - renewed > timedelta(seconds=GIVE_UP_SECONDS)
+
+    def _try(self) -> bool:
+        """Renew or take the lease; whether it is ours now."""
+        try:
+            return self._renew() if self._lease is not None else self._acquire()
+        except ApiConflictError:
+            self._lease = None
+            return False
+        except ApiError as error:
+            _log.warning("lease not renewed", extra={"cause": str(error)})
+            return False
+
+    def _renew(self) -> bool:
+        assert self._lease is not None  # noqa: S101 - only called with one
+        self._lease["spec"]["renewTime"] = self._now()
+        self._lease = self._client.replace(kinds.LEASE, self._lease)
+        return True
+
+    def _acquire(self) -> bool:
+        found = self._client.get(kinds.LEASE, self._namespace, self._name)
+        if found is None:
+            self._lease = self._client.create(kinds.LEASE, self._manifest())
+            return True
+        if not self._is_free(found):
+            return False
+        self._foreign = None
+        spec = self._manifest()["spec"]
+        transitions = found["spec"].get("leaseTransitions", 0)
+        found["spec"] = {**spec, "leaseTransitions": transitions + 1}
+        self._lease = self._client.replace(kinds.LEASE, found)
+        return True
+
+    def _is_free(self, lease: Manifest) -> bool:
+        """
+        Ours, given back, or not renewed for as long as it lasts by *our* clock.
+
+        The other process's clock is never compared with ours: we watch for how long the renewal
+        time does not change.
+        """
+        spec = lease["spec"]
+        if spec.get("holderIdentity") in (None, "", self._identity):
+            return True
+        renewal = f"{spec['holderIdentity']} {spec.get('renewTime', '')}"
+        if self._foreign is None or self._foreign[0] != renewal:
+            self._foreign = (renewal, self._clock())
+            return False
+        age = self._clock() - self._foreign[1]
+        return age > timedelta(seconds=spec.get("leaseDurationSeconds", LEASE_SECONDS))
+
+    def _manifest(self) -> Manifest:
+        now = self._now()
+        return {
+            "apiVersion": kinds.LEASE.api_version,
+            "kind": kinds.LEASE.kind,
+            "metadata": {"name": self._name, "namespace": self._namespace},
+            "spec": {
+                "holderIdentity": self._identity,
+                "leaseDurationSeconds": LEASE_SECONDS,
+                "acquireTime": now,
+                "renewTime": now,
+            },
+        }
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).strftime(_TIME)

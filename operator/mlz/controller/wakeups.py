@@ -1,0 +1,60 @@
+"""Which resources a change concerns: from one watched object to the keys of passes. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlz.api import names
+from mlz.cluster import kinds
+from mlz.cluster.cache import Cache, controller_of
+from mlz.reconcile import Key
+
+Body = Mapping[str, Any]
+
+_CUSTOM = frozenset(kind.kind for kind in kinds.CUSTOM)
+
+
+def keys_of(body: Body, cache: Cache) -> Iterator[Key]:
+    """The keys that a change of this object concerns, its own first."""
+    meta = body["metadata"]
+    namespace = meta["namespace"]
+    if body["kind"] in _CUSTOM:
+        yield Key(body["kind"], namespace, meta["name"])
+    owner = controller_of(body)
+    if owner is not None and owner["kind"] in _CUSTOM:
+        yield Key(owner["kind"], namespace, owner["name"])
+    deployment = (meta.get("labels") or {}).get(names.LABEL_DEPLOYMENT)
+    if deployment is not None and body["kind"] == kinds.POD.kind:
+        yield Key(names.DEPLOYMENT, namespace, deployment)
+    yield from _dependents(body, cache)
+
+
+def _dependents(body: Body, cache: Cache) -> Iterator[Key]:
+    """Resources that refer to this one by name, and rivals for what it holds."""
+    meta, spec = body["metadata"], body.get("spec") or {}
+    if body["kind"] == names.MODEL_VERSION and "model" in spec:
+        yield Key(names.MODEL, meta["namespace"], spec["model"])
+    if body["kind"] not in (names.DEPLOYMENT, names.MODEL_VERSION, names.SCORING_SERVICE):
+        return
+    for other in cache.in_namespace(kinds.DEPLOYMENT, meta["namespace"]):
+        if _concerns(body, other):
+            yield Key(names.DEPLOYMENT, meta["namespace"], other["metadata"]["name"])
+
+
+def _concerns(body: Body, deployment: Body) -> bool:
+    name, spec = body["metadata"]["name"], deployment.get("spec") or {}
+    if body["kind"] == names.SCORING_SERVICE:
+        return bool(spec.get("scoringService") == name)
+    if body["kind"] == names.MODEL_VERSION:
+        return bool((spec.get("asset") or {}).get("modelVersion") == name)
+    return deployment["metadata"]["name"] != name and bool(_claims(body) & _claims(deployment))
+
+
+def _claims(deployment: Body) -> set[tuple[str, Any]]:
+    """What a deployment holds alone; see ``cluster.observe.claim_of``."""
+    spec = deployment.get("spec") or {}
+    held = {
+        ("servingId", spec.get("servingId")),
+        ("modelVersion", (spec.get("asset") or {}).get("modelVersion")),
+        ("displayName", spec.get("displayName") or deployment["metadata"]["name"]),
+    }
+    return {one for one in held if one[1] is not None}

@@ -1,0 +1,150 @@
+"""
+The pass: parse → observe → decide → build → apply → report, for one resource of any kind.
+
+Level-triggered: it looks at what is, never at what happened. Running it again changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mlz.api import names, parsing
+from mlz.api.conditions import Condition
+from mlz.api.parsing import Resource
+from mlz.cluster import kinds
+from mlz.cluster.apply import Writer
+from mlz.cluster.cache import Cache
+from mlz.cluster.events import Recorder
+from mlz.cluster.kinds import Kind
+from mlz.cluster.observe import Observer
+from mlz.lifecycle import deployments, models, services, versions
+from mlz.lifecycle.deployments import Decision
+from mlz.lifecycle.facts import DeploymentFacts
+from mlz.lifecycle.report import event_of, status_of
+from mlz.model.document import Document
+from mlz.resources import desired, inspection
+from mlz.settings import Defaults, OperatorSettings
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Which resource a pass is about."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a pass works with."""
+
+    cache: Cache
+    observer: Observer
+    writer: Writer
+    recorder: Recorder
+    defaults: Defaults
+    settings: OperatorSettings
+    clock: Callable[[], datetime]
+
+
+def reconcile(key: Key, world: World) -> float | None:
+    """
+    One pass over one resource.
+
+    Returns:
+        Seconds until the next pass that no event would cause, or None.
+
+    Raises:
+        MlzError, ApiError: it did not get through; try again later.
+    """
+    kind = kinds.BY_NAME[key.kind]
+    body = world.cache.get(kind, key.namespace, key.name)
+    if body is None or "deletionTimestamp" in body["metadata"]:
+        return None
+    if _is_paused(body):
+        return None
+    return _PASSES[key.kind](body, world)
+
+
+def _deployment(body: Body, world: World) -> float | None:
+    deployment = parsing.deployment(body)
+    facts = world.observer.deployment_facts(deployment, world.clock())
+    decision = deployments.decide(facts)
+    plan = _plan(facts, decision, world)
+    objects = desired.objects(plan)
+    world.writer.apply_all(objects)
+    world.writer.prune(world.cache.owned_by(deployment.meta.uid), desired.kept(plan, objects))
+    _report(deployment, body, status_of(facts, decision), world)
+    return decision.requeue_seconds
+
+
+def _plan(facts: DeploymentFacts, decision: Decision, world: World) -> desired.Plan:
+    return desired.Plan(
+        deployment=facts.deployment,
+        scoring_service=facts.scoring_service,
+        run=decision.run,
+        digest=None if decision.run is None else versions.wanted_digest(decision.run),
+        keep=decision.keep,
+        active=None if decision.active is None else decision.active.version,
+        provider=decision.provider,
+        replicas=decision.replicas,
+        observed=world.observer.workload(facts.deployment),
+        defaults=world.defaults,
+    )
+
+
+def _version(body: Body, world: World) -> float | None:
+    version = parsing.model_version(body)
+    facts = world.observer.version_facts(version, world.clock())
+    decision = versions.decide(facts)
+    _report(version, body, decision.status, world)
+    owned = world.cache.owned_by(version.meta.uid)
+    if decision.inspect and facts.pod is None:
+        deadline = world.settings.inspection_deadline_seconds
+        world.writer.apply_all([inspection.build(version, world.defaults, deadline)])
+    if not decision.inspect:
+        world.writer.prune(owned, wanted=())
+    return decision.requeue_seconds
+
+
+def _model(body: Body, world: World) -> float | None:
+    model = parsing.model(body)
+    latest = world.observer.latest_version(model.meta.namespace, model.meta.name)
+    _report(model, body, models.status_of(model, latest, world.clock()), world)
+    return None
+
+
+def _service(body: Body, world: World) -> float | None:
+    service = parsing.scoring_service(body)
+    _report(service, body, services.status_of(service, world.clock()), world)
+    return None
+
+
+def _report(resource: Resource[Any, Any], body: Body, status: Document, world: World) -> None:
+    """One status write, only if different, and the event that tells of it."""
+    kind: Kind = kinds.BY_NAME[resource.kind]
+    document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if not world.writer.write_status(kind, body, document):
+        return
+    before: Iterable[Condition] = resource.status.conditions
+    after: Iterable[Condition] = getattr(status, "conditions", ())
+    event = event_of(tuple(before), tuple(after))
+    if event is not None:
+        world.recorder.record(kind, body, event)
+
+
+def _is_paused(body: Body) -> bool:
+    annotations = body["metadata"].get("annotations") or {}
+    return bool(annotations.get(names.ANNOTATION_PAUSED) == "true")
+
+
+_PASSES: dict[str, Callable[[Body, World], float | None]] = {
+    kinds.DEPLOYMENT.kind: _deployment,
+    kinds.MODEL_VERSION.kind: _version,
+    kinds.MODEL.kind: _model,
+    kinds.SCORING_SERVICE.kind: _service,
+}

@@ -1,0 +1,76 @@
+"""The one list of all objects that a deployment owns, for what was decided about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlz.api.parsing import Deployment, ModelVersion, ScoringService
+from mlz.model.asset import Provider
+from mlz.resources import account, disruption, network, service, versions, workload
+from mlz.resources.manifest import Manifest
+from mlz.settings import Defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What was decided, as far as objects go.
+
+    Attributes:
+        run: the version that the pods are to run; None wants no workload.
+        digest: ``sha256:<hex>`` of its asset.
+        keep: the workload stays exactly as it is, whatever ``run`` says.
+        active: name of the version that serves, which must not go while it does; or None.
+        observed: the workload there is, or None.
+    """
+
+    deployment: Deployment
+    scoring_service: ScoringService | None
+    run: ModelVersion | None
+    digest: str | None
+    keep: bool
+    active: str | None
+    provider: Provider
+    replicas: int
+    observed: Mapping[str, Any] | None
+    defaults: Defaults
+
+
+def objects(plan: Plan) -> list[Manifest]:
+    """The objects to apply, in order: what pods need comes before the pods."""
+    deployment = plan.deployment
+    found = [
+        versions.build(deployment),
+        account.build(deployment),
+        service.build(deployment),
+        network.build(deployment),
+        disruption.build(deployment, plan.replicas),
+        _workload(plan),
+    ]
+    return [one for one in found if one is not None]
+
+
+def kept(plan: Plan, wanted: list[Manifest]) -> list[Mapping[str, Any]]:
+    """What must not be pruned: all that is wanted, the version that serves, a kept workload."""
+    names: list[Mapping[str, Any]] = list(wanted)
+    if plan.active is not None:
+        names.append({"kind": "MLzModelVersion", "metadata": {"name": plan.active}})
+    if plan.keep and plan.observed is not None:
+        names.append(plan.observed)
+    return names
+
+
+def _workload(plan: Plan) -> Manifest | None:
+    if plan.keep or plan.run is None or plan.digest is None or plan.deployment.spec is None:
+        return None
+    wanted = workload.Workload(
+        deployment=plan.deployment,
+        spec=plan.deployment.spec,
+        version=plan.run,
+        digest=plan.digest,
+        service=plan.scoring_service,
+        provider=plan.provider,
+        replicas=plan.replicas,
+        defaults=plan.defaults,
+    )
+    return workload.build(wanted, plan.observed)

@@ -1,0 +1,46 @@
+"""The pod that inspects a model version: `mlz fetch`, once, with no rights in the cluster."""
+
+from mlz.api import names
+from mlz.api.parsing import ModelVersion
+from mlz.errors import Reason, RejectedError
+from mlz.model.asset import Provider
+from mlz.resources import fetching
+from mlz.resources.manifest import Manifest, labels, owned, restricted_pod
+from mlz.settings import Defaults, EngineDefaults
+
+CONTAINER = "inspect"
+
+
+def build(version: ModelVersion, defaults: Defaults, deadline_seconds: int) -> Manifest:
+    """The inspection pod of a version."""
+    if version.spec is None:
+        raise RejectedError(Reason.INVALID_SPEC, f"{version.meta.name}: {version.fault}")
+    engine_type = version.spec.engine_type
+    fetch = fetching.Fetch(
+        version=version,
+        image=defaults.image(engine_type, Provider.CPU),
+        resources=defaults.engines.get(engine_type, EngineDefaults()).resources,
+        defaults=defaults,
+    )
+    pod = owned("v1", "Pod", names.inspection_name(version.meta.name), version)
+    pod["metadata"]["labels"] = labels(
+        "inspection", version.meta.name, model_version=version.meta.name
+    )
+    pod["spec"] = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": deadline_seconds,
+        "terminationGracePeriodSeconds": 5,
+        "securityContext": restricted_pod(),
+        "containers": [fetching.container(fetch, CONTAINER)],
+        "volumes": fetching.volumes(version),
+    } | pull_secrets(defaults)
+    return pod
+
+
+def pull_secrets(defaults: Defaults) -> Manifest:
+    """The pull secrets of a pod; nothing where there are none."""
+    if not defaults.image_pull_secrets:
+        return {}
+    return {"imagePullSecrets": [{"name": name} for name in defaults.image_pull_secrets]}

@@ -1,0 +1,223 @@
+"""
+Routes and answers over HTTP: which path does what, and the one table from problems to statuses.
+
+Knows no sockets: a ``Head`` and a body come in, a ``Response`` goes out, now or later.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from mlz import __version__
+from mlz.scoring import codec, oip
+from mlz.scoring.metrics import Exposition
+from mlz.scoring.problems import Problem, RequestError
+from mlz.scoring.runtime import Runtime
+from mlz.scoring.scorer import Door, Dropped, Job, Outcome, Scored
+from mlz.scoring.service import Service
+
+log = logging.getLogger(__name__)
+
+STATUSES: dict[Problem, int] = {
+    Problem.BAD_INPUT: 400,
+    Problem.BAD_REQUEST: 400,
+    Problem.NOT_FOUND: 404,
+    Problem.METHOD_NOT_ALLOWED: 405,
+    Problem.REQUEST_TIMEOUT: 408,
+    Problem.BODY_TOO_LARGE: 413,
+    Problem.TOO_MANY_RECORDS: 413,
+    Problem.UNSUPPORTED_MEDIA_TYPE: 415,
+    Problem.ANSWER_NOT_FINITE: 422,
+    Problem.SCORING_REFUSED: 422,
+    Problem.HEADERS_TOO_LARGE: 431,
+    Problem.INTERNAL: 500,
+    Problem.NOT_READY: 503,
+    Problem.OVERLOADED: 503,
+    Problem.SCORING_TIMEOUT: 504,
+}
+_RETRY_AFTER_SECONDS = b"1"
+_METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+_JSON_TYPES = (b"application/json", b"text/json")
+
+
+@dataclass(slots=True)
+class Head:
+    """What the API needs of a request's head; a header that was not sent is empty."""
+
+    method: str
+    path: str
+    content_type: bytes = b""
+    content_encoding: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer; ``headers`` are those beside type, length and the asset's digest."""
+
+    status: int
+    body: bytes
+    content_type: bytes = b"application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Respond = Callable[[Response], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path: its name in metrics, its method, and either an answer or a door to scoring."""
+
+    name: str
+    method: str
+    answer: Callable[[], Response] | None = None
+    door: Callable[[Runtime], Door] | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """All methods that this path takes."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+
+class Api:
+    """Everything that one service answers."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self._exposition = Exposition(service.metrics)
+        self._routes = self._all_routes()
+
+    def refusal(self, head: Head) -> RequestError | None:
+        """What is wrong with a request that shows before its body: path, method, media type."""
+        route = self._route(head)
+        if route is None:
+            return RequestError(Problem.NOT_FOUND, f"there is nothing at {head.path[:200]!r}")
+        if head.method not in route.methods:
+            taken = " and ".join(route.methods)
+            return RequestError(Problem.METHOD_NOT_ALLOWED, f"{head.path} takes {taken} only")
+        if route.door is not None and not _is_json(head):
+            return RequestError(
+                Problem.UNSUPPORTED_MEDIA_TYPE,
+                "the body must be JSON: content-type application/json, no content-encoding",
+            )
+        return None
+
+    def handle(self, head: Head, body: bytes, respond: Respond) -> Job | None:
+        """
+        Answer a request, now or later; ``respond`` is called exactly once.
+
+        Returns:
+            The job of a request that is scored later.
+        """
+        start = time.perf_counter()
+        route = self._route(head)
+        name = route.name if route else "none"
+
+        def finish(response: Response) -> None:
+            self.service.metrics.observe(name, response.status, time.perf_counter() - start)
+            respond(response)
+
+        try:
+            refusal = self.refusal(head)
+            if refusal is not None or route is None:
+                raise refusal or AssertionError
+            if route.answer is not None:
+                finish(route.answer())
+                return None
+            return self._score(route, body, finish)
+        except Exception as error:  # noqa: BLE001 - the outermost edge of a request
+            finish(self.error(error, head))
+            return None
+
+    def error(self, error: Exception, head: Head | None = None) -> Response:
+        """An error as callers see it; what is no ``RequestError`` shows an id only."""
+        request_id = os.urandom(8).hex()
+        if not isinstance(error, RequestError):
+            if not isinstance(error, Dropped):
+                log.error("request failed", extra={"requestId": request_id}, exc_info=error)
+            error = RequestError(
+                Problem.INTERNAL, f"an error on our side; its text is in the log as {request_id}"
+            )
+        self.service.metrics.rejected[error.problem.value] += 1
+        document: dict[str, object] = {
+            "code": error.problem.value,
+            "message": error.message,
+            "requestId": request_id,
+        }
+        if error.faults:
+            document["errors"] = error.faults
+        status = STATUSES[error.problem]
+        return Response(status, codec.encode(document), headers=self._headers(status, head))
+
+    def _headers(self, status: int, head: Head | None) -> tuple[tuple[bytes, bytes], ...]:
+        if status == 503:
+            return ((b"retry-after", _RETRY_AFTER_SECONDS),)
+        route = self._route(head) if head else None
+        if status == 405 and route is not None:
+            return ((b"allow", ", ".join(route.methods).encode()),)
+        return ()
+
+    def _route(self, head: Head) -> Route | None:
+        route = self._routes.get(head.path)
+        if route is None and "%" in head.path:
+            return self._routes.get(unquote(head.path))
+        return route
+
+    def _score(self, route: Route, body: bytes, finish: Respond) -> Job:
+        runtime = self.service.loaded()
+        assert route.door is not None  # noqa: S101 - a route without an answer has a door
+
+        def reply(outcome: Outcome) -> None:
+            if isinstance(outcome, Scored):
+                self.service.metrics.records += outcome.records
+                finish(Response(200, outcome.body))
+            else:
+                finish(self.error(outcome))
+
+        return self.service.submit(route.door(runtime), body, reply)
+
+    def _all_routes(self) -> dict[str, Route]:
+        model = f"/v2/models/{self.service.name}"
+        routes = {
+            "/v2": Route("server", "GET", self._server),
+            "/v2/health/live": Route("live", "GET", _live),
+            "/v2/health/ready": Route("ready", "GET", self._ready),
+            "/metrics": Route("metrics", "GET", self._metrics),
+            model: Route("model", "GET", self._model),
+            f"{model}/ready": Route("ready", "GET", self._ready),
+            f"{model}/infer": Route("infer", "POST", door=lambda runtime: runtime.tensors),
+        }
+        score = Route("score", "POST", door=lambda runtime: runtime.records)
+        return routes | {f"/iml/v2/scoring/online/{name}": score for name in self.service.ids}
+
+    def _ready(self) -> Response:
+        if self.service.ready:
+            return _json({"ready": True, "name": self.service.name})
+        state = "draining" if self.service.draining else "being loaded"
+        raise RequestError(Problem.NOT_READY, f"model {self.service.name!r} is {state}")
+
+    def _server(self) -> Response:
+        return _json({"name": "mlz", "version": __version__, "extensions": []})
+
+    def _model(self) -> Response:
+        return _json(oip.model_metadata(self.service.name, self.service.loaded().asset))
+
+    def _metrics(self) -> Response:
+        return Response(200, self._exposition.text(), _METRICS_TYPE)
+
+
+def _live() -> Response:
+    return _json({"live": True})
+
+
+def _json(document: dict[str, object]) -> Response:
+    return Response(200, codec.encode(document))
+
+
+def _is_json(head: Head) -> bool:
+    """A body without a type is taken as JSON; ``application/…+json`` is JSON as well."""
+    kind = head.content_type.split(b";")[0].strip().lower()
+    fine = not kind or kind in _JSON_TYPES or (kind[:12] == b"application/" and kind[-5:] == b"+json")
+    return fine and head.content_encoding.strip().lower() in (b"", b"identity")
