@@ -11,6 +11,9 @@ from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+# Libraries that report each step of theirs at INFO; the step is not our users' concern.
+_CHATTY = ("kopf", "httpx", "asyncio")
+
 
 def configure(level: str = "INFO", *, human: bool = False, stream: TextIO | None = None) -> None:
     """
@@ -24,6 +27,8 @@ def configure(level: str = "INFO", *, human: bool = False, stream: TextIO | None
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_plain() if human else _json())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _json() -> logging.Formatter:
@@ -31,6 +36,7 @@ def _json() -> logging.Formatter:
         "{asctime}{levelname}{name}{message}",
         style="{",
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+        json_default=str,
     )
 
 

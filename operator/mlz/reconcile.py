@@ -4,17 +4,17 @@ The pass: parse → observe → decide → build → apply → report, for one r
 Level-triggered: it looks at what is, never at what happened. Running it again changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from mlz.api import names, parsing
 from mlz.api.conditions import Condition
-from mlz.api.parsing import Resource
+from mlz.api.parsing import Deployment, Resource
 from mlz.cluster import kinds
 from mlz.cluster.apply import Writer
-from mlz.cluster.cache import Cache
+from mlz.cluster.cache import Cache, controller_of
 from mlz.cluster.events import Recorder
 from mlz.cluster.kinds import Kind
 from mlz.cluster.observe import Observer
@@ -24,6 +24,7 @@ from mlz.lifecycle.facts import DeploymentFacts
 from mlz.lifecycle.report import event_of, status_of
 from mlz.model.document import Document
 from mlz.resources import desired, inspection
+from mlz.resources import versions as own_version
 from mlz.settings import Defaults, OperatorSettings
 
 Body = Mapping[str, Any]
@@ -72,6 +73,7 @@ def reconcile(key: Key, world: World) -> float | None:
 
 def _deployment(body: Body, world: World) -> float | None:
     deployment = parsing.deployment(body)
+    _own_version(deployment, world)
     facts = world.observer.deployment_facts(deployment, world.clock())
     decision = deployments.decide(facts)
     plan = _plan(facts, decision, world)
@@ -80,6 +82,24 @@ def _deployment(body: Body, world: World) -> float | None:
     world.writer.prune(world.cache.owned_by(deployment.meta.uid), desired.kept(plan, objects))
     _report(deployment, body, status_of(facts, decision), world)
     return decision.requeue_seconds
+
+
+def _own_version(deployment: Deployment, world: World) -> None:
+    """
+    Make the version of an asset given by URI, so that the facts already hold it.
+
+    A refused one is made anew when the spec has changed: perhaps the store or its Secret has, too.
+    """
+    manifest = own_version.build(deployment)
+    if manifest is None:
+        return
+    namespace, name = deployment.meta.namespace, manifest["metadata"]["name"]
+    known = world.cache.get(kinds.MODEL_VERSION, namespace, name)
+    changed = deployment.status.observed_generation != deployment.meta.generation
+    if known is not None and changed and versions.is_refused(parsing.model_version(known)):
+        world.writer.prune([known], wanted=())
+        world.cache.drop(known)
+    world.writer.apply_all([manifest])
 
 
 def _plan(facts: DeploymentFacts, decision: Decision, world: World) -> desired.Plan:
@@ -130,10 +150,10 @@ def _report(resource: Resource[Any, Any], body: Body, status: Document, world: W
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     if not world.writer.write_status(kind, body, document):
         return
-    before: Iterable[Condition] = resource.status.conditions
-    after: Iterable[Condition] = getattr(status, "conditions", ())
-    event = event_of(tuple(before), tuple(after))
-    if event is not None:
+    after: tuple[Condition, ...] = getattr(status, "conditions", ())
+    event = event_of(resource.status.conditions, after)
+    # Of a deployment's own version only bad news is told: the deployment tells the rest.
+    if event is not None and (event.warning or controller_of(body) is None):
         world.recorder.record(kind, body, event)
 
 

@@ -264,8 +264,8 @@ class DeploymentStatus(StatusDocument):
     guid: str | None = Field(None, description="The public id.")
     scoring_url: str | None = Field(None, description="Where to score, by guid.")
     serving_url: str | None = Field(None, description="Where to score, by servingId.")
-    replicas: int | None = Field(None, description="Pods there are.")
-    ready_replicas: int | None = Field(None, description="Pods that serve the active asset.")
+    replicas: int | None = Field(None, description="Pods asked for.")
+    ready_replicas: int | None = Field(None, description="Pods that are ready.")
     selector: str | None = Field(None, description="Label selector of the pods, for /scale.")
 
 

@@ -45,8 +45,8 @@ def status_of(facts: DeploymentFacts, decision: Decision) -> DeploymentStatus:
         guid=guid,
         scoring_url=_url(deployment, guid),
         serving_url=None if serving_id is None else _url(deployment, serving_id),
-        replicas=0 if facts.workload is None else facts.workload.total,
-        ready_replicas=sum(pod.ready for pod in facts.pods),
+        replicas=decision.replicas,
+        ready_replicas=0 if facts.workload is None else facts.workload.available,
         selector=f"{LABEL_DEPLOYMENT}={deployment.meta.name}",
     )
 
@@ -67,7 +67,9 @@ def guid_of(deployment: Deployment) -> str:
 def event_of(before: tuple[Condition, ...], after: tuple[Condition, ...]) -> Event | None:
     """One event for a change of the reason that matters most, none otherwise."""
     old, new = _headline(before), _headline(after)
-    if new is None or (old is not None and (old.type, old.reason) == (new.type, new.reason)):
+    if new is None or (old is None and new.status == "Unknown"):
+        return None
+    if old is not None and (old.type, old.reason) == (new.type, new.reason):
         return None
     return Event(new.type == ConditionType.STALLED, new.reason, new.message or new.reason)
 

@@ -63,6 +63,11 @@ def is_accepted(version: ModelVersion) -> bool:
     return ready is not None and ready.status == "True"
 
 
+def is_refused(version: ModelVersion) -> bool:
+    """Whether inspection has refused the asset for good."""
+    return is_final(version) and not is_accepted(version)
+
+
 def refusal(version: ModelVersion) -> Finding | None:
     """What inspection has against the version: for good, or for the moment."""
     if version.fault is not None:
@@ -130,6 +135,9 @@ def _refused(facts: VersionFacts, reason: Reason, message: str) -> ModelVersionS
 
 
 def _pending(facts: VersionFacts, hiccup: Finding | None) -> ModelVersionStatus:
+    if hiccup is None and not facts.version.status.conditions:
+        # Nothing is known yet, and soon it is: one write less for every new version.
+        return facts.version.status
     waiting = condition(ConditionType.READY, None, Reason.INSPECTING, "the asset is being checked")
     working = condition(ConditionType.RECONCILING, True, Reason.INSPECTING)
     if hiccup is None:

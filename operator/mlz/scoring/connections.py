@@ -1,0 +1,80 @@
+"""What all connections of a server share: limits, the clock's rounds, the way to close them all."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mlz.scoring.http_api import Api
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """
+    What one connection, and all of them together, may take.
+
+    Args:
+        linger_seconds: how long input is thrown away after an early answer.
+        max_bodies: bodies received or scored at the same time, counted in largest bodies.
+        max_pipelined: requests read ahead of the one that is being answered.
+    """
+
+    max_body_bytes: int
+    body_timeout_seconds: float
+    max_head_bytes: int = 32 * 1024
+    head_timeout_seconds: float = 30
+    idle_timeout_seconds: float = 120
+    linger_seconds: float = 30
+    max_connections: int = 1024
+    max_bodies: int = 8
+    max_pipelined: int = 16
+
+
+class Member(Protocol):
+    """A connection, as seen from the group."""
+
+    is_busy: bool
+
+    def sweep(self, now: float) -> None:
+        """Act on a deadline that has passed."""
+
+    def close_if_idle(self) -> None:
+        """Close where no request is under way."""
+
+
+@dataclass(slots=True, eq=False)
+class Connections:
+    """
+    The connections of one server.
+
+    ``common_headers`` are lines of every answer; ``body_bytes`` are held by requests under way.
+    """
+
+    api: Api
+    limits: HttpLimits
+    loop: asyncio.AbstractEventLoop
+    members: set[Member] = field(default_factory=set)
+    body_bytes: int = 0
+    closing: bool = False
+    common_headers: bytes = b""
+
+    @property
+    def max_body_bytes(self) -> int:
+        """Body bytes that all connections together may hold."""
+        return self.limits.max_bodies * self.limits.max_body_bytes
+
+    @property
+    def busy(self) -> int:
+        """Connections with a request under way."""
+        return sum(member.is_busy for member in self.members)
+
+    def sweep(self) -> None:
+        """Close or answer what was waited for too long; to be called a few times a second."""
+        now = self.loop.time()
+        for member in tuple(self.members):
+            member.sweep(now)
+
+    def close_when_idle(self) -> None:
+        """No more requests: idle connections close now, busy ones after their answer."""
+        self.closing = True
+        for member in tuple(self.members):
+            member.close_if_idle()

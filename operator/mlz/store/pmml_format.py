@@ -1,0 +1,266 @@
+"""
+PMML: from DataDictionary, MiningSchema and Output to our schema.
+
+Source: PMML 4.4 (dmg.org), "Data Dictionary", "Mining Schema", "Output"; CONTRACT section 1 where
+the specification leaves something to the consumer.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from mlz.errors import Reason, RejectedError
+from mlz.model.asset import EngineType, Framework
+from mlz.model.schema import (
+    Category,
+    FieldType,
+    InputField,
+    Interval,
+    Invalid,
+    OutputField,
+    Schema,
+)
+from mlz.store.facts import ModelFacts
+from mlz.store.pmml_document import MODELS, UNSUPPORTED, PmmlDocument, read_pmml
+
+_HIGHEST_VERSION = (4, 4)
+_TYPES = {
+    "integer": FieldType.INT64,
+    "float": FieldType.FLOAT,
+    "double": FieldType.DOUBLE,
+    "boolean": FieldType.BOOLEAN,
+}  # everything else is text to us: string, dates, times
+_FILLED = frozenset({"asMean", "asMode", "asMedian", "asValue"})
+_INVALID = {
+    "asIs": Invalid.ACCEPT,
+    "asMissing": Invalid.MISSING,
+    "asValue": Invalid.REPLACE,
+}
+_CLOSURES = {
+    "openOpen": "neither",
+    "openClosed": "right",
+    "closedOpen": "left",
+    "closedClosed": "both",
+}
+_TARGETS = ("target", "predicted")
+
+
+def inspect_pmml(path: Path) -> ModelFacts:
+    """
+    Check a file and derive its schema.
+
+    Raises:
+        RejectedError: ModelInvalid, ModelUnsafe, FrameworkVersionUnsupported.
+    """
+    document = read_pmml(path)
+    _check_version(document.root.get("version", ""))
+    model = _model(document.root)
+    fields = {
+        field.get("name", ""): field
+        for dictionary in document.root.findall("DataDictionary")
+        for field in dictionary.findall("DataField")
+    }
+    target = _target(model, fields)
+    classes = _classes(model, target, document)
+    schema = Schema(
+        inputs=tuple(_inputs(model, fields)),
+        outputs=_outputs(model, target, classes),
+        classes=classes,
+    )
+    return ModelFacts(EngineType.PMML, _framework(document.root), schema)
+
+
+def _check_version(text: str) -> None:
+    match = re.match(r"(\d{1,4})(?:\.(\d{1,4}))?", text)
+    if match is None:
+        raise _invalid("no version in <PMML version=…>")
+    if (int(match[1]), int(match[2] or 0)) > _HIGHEST_VERSION:
+        raise RejectedError(
+            Reason.FRAMEWORK_VERSION_UNSUPPORTED,
+            f"the file is PMML {text[:20]}, the engine reads up to 4.4; export it as 4.4",
+        )
+
+
+def _model(root: Element) -> Element:
+    for element in root:
+        if element.tag in UNSUPPORTED:
+            raise _invalid(f"a {element.tag}, which the engine cannot score")
+        if element.tag in MODELS:
+            if element.get("isScorable", "true") in ("false", "0"):
+                raise _invalid(f"a {element.tag} with isScorable=\"false\"")
+            return element
+    raise _invalid("no model in it")
+
+
+def _inputs(model: Element, fields: Mapping[str, Element]) -> Iterator[InputField]:
+    seen: set[str] = set()
+    for mining in model.iterfind("MiningSchema/MiningField"):
+        if mining.get("usageType", "active") != "active":
+            continue
+        name = mining.get("name", "")
+        if name not in fields or name in seen:
+            raise _invalid(f"active field {name[:80]!r} twice, or without a DataField")
+        seen.add(name)
+        yield _input(name, mining, fields[name])
+
+
+def _input(name: str, mining: Element, data: Element) -> InputField:
+    kind = _TYPES.get(data.get("dataType", ""), FieldType.STRING)
+    filled = (
+        mining.get("missingValueReplacement") is not None
+        or mining.get("missingValueTreatment") in _FILLED
+    )
+    continuous = mining.get("optype", data.get("optype")) == "continuous"
+    categories = None if continuous else _categories(data, kind)
+    ranges = _ranges(data)
+    treatment = _INVALID.get(mining.get("invalidValueTreatment", ""))
+    return InputField(
+        name=name,
+        type=kind,
+        shape=(),
+        required=not filled,
+        nullable=filled,
+        categories=categories,
+        range=ranges,
+        invalid=treatment if categories or ranges else None,
+    )
+
+
+def _categories(data: Element, kind: FieldType) -> tuple[Category, ...] | None:
+    values = [
+        _typed(value.get("value", ""), kind)
+        for value in data.findall("Value")
+        if value.get("property", "valid") == "valid"
+    ]
+    return tuple(dict.fromkeys(values)) or None
+
+
+def _ranges(data: Element) -> tuple[Interval, ...] | None:
+    found = []
+    for interval in data.findall("Interval"):
+        closure = _CLOSURES.get(interval.get("closure", ""))
+        if closure is None:
+            raise _invalid(f"an Interval with closure {interval.get('closure')!r}")
+        found.append(
+            Interval.model_validate(
+                {
+                    "min": _end(interval.get("leftMargin")),
+                    "max": _end(interval.get("rightMargin")),
+                    "closed": closure,
+                }
+            )
+        )
+    return tuple(found) or None
+
+
+def _end(text: str | None) -> float | None:
+    if text is None:
+        return None
+    number = _typed(text, FieldType.DOUBLE)
+    infinite = number in (float("inf"), float("-inf"))
+    return None if infinite else float(number)
+
+
+def _typed(text: str, kind: FieldType) -> Category:
+    """A value as its field's type has it."""
+    try:
+        if kind is FieldType.INT64:
+            return int(float(text)) if re.fullmatch(r"-?\d{1,15}\.0*", text) else int(text)
+        if kind in (FieldType.FLOAT, FieldType.DOUBLE):
+            number = float(text)
+            if number == number:  # not NaN
+                return number
+        elif kind is FieldType.BOOLEAN and text in ("true", "false", "1", "0"):
+            return text in ("true", "1")
+        elif kind is FieldType.STRING:
+            return text
+    except ValueError:
+        pass
+    raise _invalid(f"{text[:40]!r} as a value of a field of type {kind}")
+
+
+def _target(model: Element, fields: Mapping[str, Element]) -> Element | None:
+    for mining in model.iterfind("MiningSchema/MiningField"):
+        if mining.get("usageType") in _TARGETS:
+            return fields.get(mining.get("name", ""))
+    return None
+
+
+def _classes(
+    model: Element, target: Element | None, document: PmmlDocument
+) -> tuple[Category, ...] | None:
+    if model.get("functionName") != "classification":
+        return None
+    kind = _type_of(target)
+    values = _categories(target, kind) if target is not None else None
+    if values is None:
+        named = [value.get("value", "") for value in model.iterfind("Targets/Target/TargetValue")]
+        texts = [text for text in named if text] or list(document.scored)
+        values = tuple(_typed(text, kind) for text in texts) or None
+    return values
+
+
+def _outputs(
+    model: Element, target: Element | None, classes: tuple[Category, ...] | None
+) -> tuple[OutputField, ...]:
+    declared = _declared_outputs(model)
+    if declared:
+        return tuple(_output(field, target) for field in declared)
+    kind = _type_of(target) if target is not None else None
+    if model.get("functionName") == "regression" and target is None:
+        kind = FieldType.DOUBLE
+    prediction = OutputField(name="prediction", type=kind, shape=())
+    probabilities = tuple(
+        OutputField(name=f"probability({_text(label)})", type=FieldType.DOUBLE, shape=())
+        for label in classes or ()
+    )
+    return (prediction, *probabilities)
+
+
+def _declared_outputs(model: Element) -> list[Element]:
+    """The fields of the top level's Output, else of a chain's last segment."""
+    found = [
+        field
+        for field in model.iterfind("Output/OutputField")
+        if field.get("isFinalResult", "true") not in ("false", "0")
+    ]
+    segmentation = model.find("Segmentation")
+    if found or segmentation is None or segmentation.get("multipleModelMethod") != "modelChain":
+        return found
+    last = segmentation.find("Segment")  # only the last one was kept
+    inner = None if last is None else next((m for m in last if m.tag in MODELS), None)
+    return [] if inner is None else _declared_outputs(inner)
+
+
+def _output(field: Element, target: Element | None) -> OutputField:
+    feature = field.get("feature", "predictedValue")
+    kind = None
+    if field.get("dataType"):
+        kind = _TYPES.get(field.get("dataType", ""), FieldType.STRING)
+    elif feature == "probability":
+        kind = FieldType.DOUBLE
+    elif feature == "predictedValue" and target is not None:
+        kind = _type_of(target)
+    return OutputField(name=field.get("name", ""), type=kind, shape=())
+
+
+def _type_of(field: Element | None) -> FieldType:
+    return _TYPES.get("" if field is None else field.get("dataType", ""), FieldType.STRING)
+
+
+def _text(label: Category) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def _framework(root: Element) -> Framework:
+    application = root.find("Header/Application")
+    name = "" if application is None else application.get("name", "")
+    version = None if application is None else application.get("version")
+    return Framework(name=name or "PMML", version=version or root.get("version"))
+
+
+def _invalid(found: str) -> RejectedError:
+    return RejectedError(
+        Reason.MODEL_INVALID, f"wanted a PMML file with a scorable model, found {found}"
+    )
