@@ -1,0 +1,8 @@
+"""
+A Kubernetes cluster in one command: ``python3 hack/cluster up|down|status|load|controlplane``.
+
+Here belongs what a cluster is made of: its programs (built from Go modules), keys, node, images.
+What runs *in* the cluster does not. Standard library only, since this runs before anything is
+installed. Tests put ``hack/`` on ``sys.path`` and use ``from cluster.controlplane import
+ControlPlane``; the command does the same for itself.
+"""

@@ -1,0 +1,69 @@
+"""The commands of ``python3 hack/environment``: make everything ready (no word), or ``lock``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster.places import CHECKOUT, cache_folder
+from cluster.progress import Step, say
+from environment import apt, locking
+from environment.errors import SetupError
+from environment.uv import Uv
+from environment.venv import Venv
+
+JAVA_NEED = apt.Need("openjdk-17-jre-headless", apt.has_java)
+BOOTSTRAP_NEED = apt.Need("python3-venv", apt.has_venv)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command; expected failures are one line on stderr and exit status 1."""
+    arguments = _parser().parse_args(words)
+    try:
+        if arguments.command == "lock":
+            _lock(upgrade=arguments.upgrade)
+        else:
+            _prepare(arguments.only)
+    except SetupError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped; the next start goes on from here.\n")
+        return 130
+    return 0
+
+
+def prepared_uv() -> Uv:
+    """The pinned uv, ready to run; brought once per machine."""
+    return Uv.installed(CHECKOUT / "hack/requirements/uv.txt", cache_folder(os.environ), os.environ)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 hack/environment", description="Make this checkout ready for work."
+    )
+    parser.add_argument("--only", choices=("apt", "venv"), help="just this half")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    lock = commands.add_parser("lock", help="write hack/requirements/*.txt from pyproject.toml")
+    lock.add_argument("--upgrade", action="store_true", help="to the newest allowed versions")
+    return parser
+
+
+def _prepare(only: str | None) -> None:
+    if only != "venv":
+        apt.ensure([JAVA_NEED])
+    if only == "apt":
+        return
+    venv = Venv(CHECKOUT, Path(sys.executable))
+    if venv.is_current():
+        say("✓ .venv is up to date")
+        return
+    apt.ensure([BOOTSTRAP_NEED])
+    venv.update(prepared_uv())
+
+
+def _lock(*, upgrade: bool) -> None:
+    uv = prepared_uv()
+    with Step("Locking"):
+        locking.lock_all(CHECKOUT, uv, upgrade=upgrade)
