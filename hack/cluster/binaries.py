@@ -150,7 +150,7 @@ class Binaries:
         return self._cache / "go-build"
 
     def _drop_build_cache(self) -> None:
-        with Step("Dropping the build cache (3 GB; programs and Go modules stay)"):
+        with Step("Dropping the build cache (up to 3 GB; programs and Go modules stay)"):
             shutil.rmtree(self._build_cache, ignore_errors=True)
         say(f"  The programs are in {self._cache / 'bin'}.")
 

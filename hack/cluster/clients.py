@@ -16,4 +16,6 @@ def ensure_clients(outputs: Outputs, environ: Mapping[str, str]) -> None:
     found = {name: shutil.which(name, path=search_path) for name in CLIENTS}
     binaries.ensure([name for name in CLIENTS if found[name] is None])
     for name in CLIENTS:
-        replace_link(outputs.binaries / name, Path(found[name] or binaries.path(name)))
+        # Resolved: what was found on PATH may be the very link that is replaced here.
+        target = Path(found[name] or binaries.path(name)).resolve()
+        replace_link(outputs.binaries / name, target)

@@ -37,9 +37,8 @@ class Kind:
         ownership.claim(self._owner, self._outputs.checkout)
         self._outputs.build.mkdir(parents=True, exist_ok=True)
         with Step("kind cluster 'mlz' (the first time Docker pulls its image)"):
-            if self._exists():
-                self._kind("export", "kubeconfig", *self._kubeconfig())
-            else:
+            if not self._is_usable():
+                self._kind("delete", "cluster", *self._kubeconfig())  # of a start that was cut off
                 self._kind("create", "cluster", "--wait", WAIT, *self._kubeconfig())
 
     def down(self, *, force: bool) -> None:
@@ -59,13 +58,17 @@ class Kind:
 
     def report(self) -> bool:
         """Print whether the cluster is there and answers."""
-        exists = self._exists()
-        ready = exists and succeeds(
-            [str(self._outputs.binaries / "kubectl"), "--kubeconfig",
-             str(self._outputs.kubeconfig), "get", "--raw", "/readyz"]
-        )  # fmt: skip
-        say(f"  kind cluster '{NAME}': {'ready' if ready else 'not ready'}")
-        return ready
+        usable = self._is_usable()
+        say(f"  kind cluster '{NAME}': {'ready' if usable else 'not ready'}")
+        return usable
+
+    def _is_usable(self) -> bool:
+        if not self._exists():
+            return False
+        self._kind("export", "kubeconfig", *self._kubeconfig())
+        kubectl = [str(self._outputs.binaries / "kubectl"), "--kubeconfig"]
+        kubectl += [str(self._outputs.kubeconfig), "--request-timeout=10s"]
+        return succeeds([*kubectl, "get", "--raw", "/readyz"])
 
     def _exists(self) -> bool:
         return NAME in self._kind("get", "clusters").split()

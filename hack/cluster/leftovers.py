@@ -1,5 +1,6 @@
 """What a node leaves on the machine when its programs have ended, and its removal."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -26,8 +27,10 @@ FIXED_FOLDERS = (
 def unmount_below(folders: tuple[Path, ...]) -> None:
     """Detach every mount in the folders, the deepest first."""
     mounted = mount_points(Path("/proc/self/mountinfo").read_text(), folders)
-    if mounted:
-        output_of(["umount", "--lazy", *mounted])
+    # What another mount hides cannot be reached, nor be in anybody's way.
+    reachable = [point for point in mounted if os.path.lexists(point)]
+    if reachable:
+        output_of(["umount", "--lazy", *reachable])
 
 
 def mount_points(mountinfo: str, folders: tuple[Path, ...]) -> list[str]:

@@ -124,19 +124,7 @@ def kubelet_json(places: NodePlaces) -> str:
     configuration = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": NODE_ADDRESS,
-        "port": KUBELET_PORT,
-        "readOnlyPort": 0,
-        "healthzBindAddress": "127.0.0.1",
-        "healthzPort": KUBELET_HEALTH_PORT,
-        "tlsCertFile": str(places.state / "pki" / "kubelet-server.crt"),
-        "tlsPrivateKeyFile": str(places.state / "pki" / "kubelet-server.key"),
-        "authentication": {
-            "anonymous": {"enabled": False},
-            "webhook": {"enabled": True},
-            "x509": {"clientCAFile": str(places.state / "pki" / "ca.crt")},
-        },
-        "authorization": {"mode": "Webhook"},
+        **_kubelet_access(places),
         "containerRuntimeEndpoint": f"unix://{places.containerd_socket}",
         "podLogsDir": str(places.pod_logs),
         "volumePluginDir": str(places.state / "volume-plugins"),
@@ -162,6 +150,25 @@ def kubelet_json(places: NodePlaces) -> str:
         "nodeStatusUpdateFrequency": "5s",
     }
     return json.dumps(configuration, indent=2)
+
+
+def _kubelet_access(places: NodePlaces) -> dict[str, object]:
+    keys = places.state / "pki"
+    return {
+        "address": NODE_ADDRESS,
+        "port": KUBELET_PORT,
+        "readOnlyPort": 0,
+        "healthzBindAddress": "127.0.0.1",
+        "healthzPort": KUBELET_HEALTH_PORT,
+        "tlsCertFile": str(keys / "kubelet-server.crt"),
+        "tlsPrivateKeyFile": str(keys / "kubelet-server.key"),
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(keys / "ca.crt")},
+        },
+        "authorization": {"mode": "Webhook"},
+    }
 
 
 def proxy_json(kubeconfig: Path) -> str:

@@ -1,32 +1,16 @@
-"""
-Makes the folder runnable: ``python3 hack/environment``. The commands are in ``commands``.
+"""Makes the folder runnable: ``python3 hack/environment``. The commands are in ``commands``."""
 
-Any Python 3 can read this file; it goes on with the 3.11 that the project is locked for.
-"""
-
-import os
-import shutil
 import sys
+from pathlib import Path
 
-WANTED = (3, 11)
-
-
-def find_python():
-    """Another interpreter, where this one is of a version that the locks do not hold for."""
-    return shutil.which("python{}.{}".format(*WANTED))
-
+FOLDER = Path(__file__).resolve().parent
 
 if __name__ == "__main__":
-    folder = os.path.dirname(os.path.abspath(__file__))
-    if sys.version_info[:2] != WANTED:
-        python = find_python()
-        if python is None:
-            sys.exit(
-                "Python 3.11 is needed (the requirements are locked for it), this is {}.{}; "
-                "install python3.11 so that it is on the PATH.".format(*sys.version_info[:2])
-            )
-        os.execv(python, [python, folder, *sys.argv[1:]])
-    sys.path[0] = os.path.dirname(folder)
+    sys.path[0] = str(FOLDER.parent)
+
+    from environment.interpreter import require
+
+    require(str(FOLDER))
 
     from environment.commands import main
 

@@ -18,15 +18,14 @@ NAME = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
 
 def lock_all(checkout: Path, uv: Uv, *, upgrade: bool) -> None:
     """Write every lock; versions stay where they are unless ``upgrade`` or pyproject moves them."""
-    folder = Path("hack/requirements")
-    dev, again = folder / "dev.txt", ["--upgrade"] if upgrade else []
-    source = ["pip", "compile", "pyproject.toml", *OPTIONS]
-    uv.run([*source, folder / "dev.in", *again, "--extra=dev", "-o", dev], cwd=checkout)
+    folder, again = "hack/requirements", ["--upgrade"] if upgrade else []
+    dev, source = f"{folder}/dev.txt", ["pip", "compile", *OPTIONS, "pyproject.toml"]
+    uv.run([*source, f"{folder}/dev.in", *again, "--extra=dev", "-o", dev], cwd=checkout)
     for extra in IMAGE_EXTRAS:
-        bound = ["--constraint", dev, f"--extra={extra}", "-o", folder / f"{extra}.txt"]
-        uv.run([*source, "--upgrade", *bound], cwd=checkout)
-    own = ["pip", "compile", folder / "uv.in", *OPTIONS]
-    uv.run([*own, *again, "-o", folder / "uv.txt"], cwd=checkout)
+        bound = ["--upgrade", "--constraint", dev, f"--extra={extra}"]
+        uv.run([*source, *bound, "-o", f"{folder}/{extra}.txt"], cwd=checkout)
+    own = ["pip", "compile", *OPTIONS, f"{folder}/uv.in"]
+    uv.run([*own, *again, "-o", f"{folder}/uv.txt"], cwd=checkout)
 
 
 def parse(lock: str) -> Mapping[str, str]:

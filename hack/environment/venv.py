@@ -36,7 +36,7 @@ class Venv:
         """The digest of all that it is made from."""
         lock = (self.checkout / "hack/requirements/dev.txt").read_text()
         version = ".".join(map(str, sys.version_info[:3]))
-        made_from = [str(self.checkout), version, lock, packaging((self._pyproject).read_text())]
+        made_from = [str(self.checkout), version, lock, packaging(self._pyproject.read_text())]
         return hashlib.sha256("\0".join(made_from).encode()).hexdigest()
 
     def is_current(self) -> bool:
@@ -73,7 +73,7 @@ class Venv:
         if not usable:
             shutil.rmtree(self.folder, ignore_errors=True)
             uv.run(["venv", "--quiet", "--python", self.python, self.folder])
-        at = ["--quiet", "--python", self.folder / "bin/python"]
+        at: list[str | Path] = ["--quiet", "--python", self.folder / "bin/python"]
         lock = self.checkout / "hack/requirements/dev.txt"
         uv.run(["pip", "sync", *at, "--require-hashes", lock])
         uv.run(["pip", "install", *at, "--no-deps", "--no-build-isolation", "-e", self.checkout])
@@ -82,7 +82,11 @@ class Venv:
 
 
 def packaging(pyproject: str) -> str:
-    """The parts of ``pyproject.toml`` that an installation depends on: not the linters' settings."""
+    """The parts of ``pyproject.toml`` that an installation depends on; linters' are not."""
     tables = tomllib.loads(pyproject)
-    chosen = [tables.get("project"), tables.get("build-system"), tables.get("tool", {}).get("hatch")]
+    chosen = [
+        tables.get("project"),
+        tables.get("build-system"),
+        tables.get("tool", {}).get("hatch"),
+    ]
     return json.dumps(chosen, sort_keys=True)

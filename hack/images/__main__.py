@@ -3,9 +3,15 @@
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from images.commands import main  # noqa: E402  (needs the path above)
+FOLDER = Path(__file__).resolve().parent
 
 if __name__ == "__main__":
+    sys.path[0] = str(FOLDER.parent)
+
+    from environment.interpreter import require
+
+    require(str(FOLDER))  # bytecode in the images is made by this very Python
+
+    from images.commands import main
+
     sys.exit(main(sys.argv[1:]))

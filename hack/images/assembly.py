@@ -10,7 +10,11 @@ from images.store import Store
 
 
 def assemble(
-    name: str, recipe: Recipe, folders: Mapping[str, Path], identities: Mapping[str, str], store: Store
+    name: str,
+    recipe: Recipe,
+    folders: Mapping[str, Path],
+    identities: Mapping[str, str],
+    store: Store,
 ) -> Image:
     """
     Make the image of a recipe.

@@ -82,7 +82,8 @@ def _make(folder: Path) -> None:
     (scratch / "debs").mkdir(parents=True)
     said = subprocess.run(
         ["mmdebstrap", "--quiet", "--variant=extract", f"--include={PACKAGES}",
-         f"--setup-hook={MERGE_USR}", f"--extract-hook={HOOK}", "--format=directory", SUITE, folder / "base", "-"],
+         f"--setup-hook={MERGE_USR}", f"--extract-hook={HOOK}", "--format=directory",
+         SUITE, folder / "base", "-"],
         input=sources(_apt_lists()),
         env={**os.environ, "PARTS": str(scratch)},
         capture_output=True,

@@ -43,17 +43,22 @@ def build(
     """
     for target, name in names.items():
         with Step(f"Building {name}"), tempfile.TemporaryDirectory() as empty:
-            _docker(build_words(dockerfile, target, name, folders) + [empty])
+            _docker([*build_words(dockerfile, target, name, folders), empty])
     with Step("Saving the images"):
         _docker(["save", "--output", str(archive), *names.values()])
 
 
-def build_words(
-    dockerfile: Path, target: str, name: str, folders: Mapping[str, Path]
-) -> list[str]:
+def build_words(dockerfile: Path, target: str, name: str, folders: Mapping[str, Path]) -> list[str]:
     """The command line but for its last word, the (empty) main context."""
     contexts = [f"--build-context={context}={folder}" for context, folder in folders.items()]
-    return ["build", "--quiet", f"--file={dockerfile}", f"--target={target}", f"--tag={name}", *contexts]
+    return [
+        "build",
+        "--quiet",
+        f"--file={dockerfile}",
+        f"--target={target}",
+        f"--tag={name}",
+        *contexts,
+    ]
 
 
 def remove(names: Sequence[str]) -> None:

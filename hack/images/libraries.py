@@ -49,7 +49,9 @@ def parts(locks: Mapping[str, str], uv: Uv, platform: str) -> list[Part]:
     return [
         Part(
             name,
-            digest_of({"platform": platform, "builder": builder, "lock": "\n".join(group.values())}),
+            digest_of(
+                {"platform": platform, "builder": builder, "lock": "\n".join(group.values())}
+            ),
             partial(_install, group, uv, platform),
             title=f"Installing {name.replace('-', ' ')} of images ({len(group)})",
         )

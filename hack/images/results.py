@@ -62,7 +62,9 @@ class Results:
         self.unfinished(names).replace(archive)
         place = str(archive.relative_to(self.checkout))
         after = before | {t: Entry(image=name, archive=place) for t, name in names.items()}
-        replace_text(self.folder / "images.json", json.dumps(after, indent=2, sort_keys=True) + "\n")
+        replace_text(
+            self.folder / "images.json", json.dumps(after, indent=2, sort_keys=True) + "\n"
+        )
         self._prune({entry["archive"] for entry in after.values()})
         kept = {entry["image"] for entry in after.values()}
         return [entry["image"] for entry in before.values() if entry["image"] not in kept]

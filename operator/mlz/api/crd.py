@@ -28,7 +28,7 @@ CATEGORY = "mlz"
 
 Json = dict[str, Any]
 
-# Said in JSON Schema and meant the same by Kubernetes; whatever is not here is dropped.
+# Said in JSON Schema and meant the same by Kubernetes; what is in neither set is refused.
 _KEPT = frozenset({
     "description", "enum", "format", "items", "maxItems", "maxLength", "maxProperties", "maximum",
     "minItems", "minLength", "minProperties", "minimum", "nullable", "pattern", "properties",

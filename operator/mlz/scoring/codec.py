@@ -35,7 +35,7 @@ def decode(body: bytes, max_depth: int) -> object:
     Plain values of a body.
 
     Returns:
-        Integers of any size, and infinity for a number beyond float64: the fields' checks name them.
+        Integers of any size, infinity for a number beyond float64: the fields' checks say so.
 
     Raises:
         RequestError: it is no JSON, or nested deeper than ``max_depth``.

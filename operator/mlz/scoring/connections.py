@@ -32,7 +32,9 @@ class HttpLimits:
 class Member(Protocol):
     """A connection, as seen from the group."""
 
-    is_busy: bool
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is under way."""
 
     def sweep(self, now: float) -> None:
         """Act on a deadline that has passed."""
@@ -56,6 +58,22 @@ class Connections:
     body_bytes: int = 0
     closing: bool = False
     common_headers: bytes = b""
+    empty: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def join(self, member: Member) -> bool:
+        """Count a connection in; False where there are too many already."""
+        full = len(self.members) >= self.limits.max_connections
+        self.members.add(member)
+        self.empty.clear()
+        self.api.service.metrics.connections = len(self.members)
+        return not full
+
+    def leave(self, member: Member) -> None:
+        """Count a connection out."""
+        self.members.discard(member)
+        self.api.service.metrics.connections = len(self.members)
+        if not self.members:
+            self.empty.set()
 
     @property
     def max_body_bytes(self) -> int:

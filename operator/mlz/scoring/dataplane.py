@@ -13,9 +13,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mlz.scoring.problems import Problem, RequestError
 from mlz.scoring.scorer import Door, Job, Outcome, Scorer
+
+T = TypeVar("T")
 
 QUICK_BODY_BYTES = 8 * 1024
 _JOBS_A_RUN = 64
@@ -50,6 +53,25 @@ class Worker:
     def submit(self, call: Callable[[], object], done: Callable[[object], None]) -> None:
         """Run ``call`` in the thread, then ``done`` with its result in the loop."""
         self._calls.put(lambda: self._post(done, call()))
+
+    async def call(self, call: Callable[[], T]) -> T:
+        """Run ``call`` in the thread and await its result; its exception is raised here."""
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def settle(result: object) -> None:
+            if not future.done():
+                result()  # type: ignore[operator] # one of the two lambdas of attempt
+
+        def attempt() -> object:
+            try:
+                value = call()
+            except BaseException as error:  # noqa: BLE001 - raised again by who awaits
+                failure = error
+                return lambda: future.set_exception(failure)
+            return lambda: future.set_result(value)
+
+        self.submit(attempt, settle)
+        return await future
 
     def stop(self) -> None:
         """End the thread once it is idle."""
@@ -154,7 +176,7 @@ class Dataplane:
         )
 
     def _next_batch(self) -> list[Job]:
-        """What waits when the worker is free goes together; one request alone where deadlines run."""
+        """What waits when the worker is free goes together; alone where deadlines run."""
         jobs = [self._slow.popleft()]
         size = len(jobs[0].body)
         if not self._scorer.merges or self._limits.timeout_seconds is not None:

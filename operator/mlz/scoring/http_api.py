@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from mlz import __version__
-from mlz.scoring import codec, oip
+from mlz.scoring import codec
 from mlz.scoring.metrics import Exposition
+from mlz.scoring.oip_answer import model_metadata
 from mlz.scoring.problems import Problem, RequestError
 from mlz.scoring.runtime import Runtime
 from mlz.scoring.scorer import Door, Dropped, Job, Outcome, Scored
@@ -119,17 +120,25 @@ class Api:
             self.service.metrics.observe(name, response.status, time.perf_counter() - start)
             respond(response)
 
+        refusal = self.refusal(head)
+        if refusal is not None or route is None:
+            finish(self.error(refusal or AssertionError(head.path), head))
+            return None
         try:
-            refusal = self.refusal(head)
-            if refusal is not None or route is None:
-                raise refusal or AssertionError
+            if route.door is not None:
+                return self._score(route.door, body, finish)
             if route.answer is not None:
                 finish(route.answer())
-                return None
-            return self._score(route, body, finish)
         except Exception as error:  # noqa: BLE001 - the outermost edge of a request
             finish(self.error(error, head))
-            return None
+        return None
+
+    def refused(self, error: Exception, head: Head | None) -> Response:
+        """The answer to what never became a whole request."""
+        response = self.error(error, head)
+        route = self._route(head) if head is not None else None
+        self.service.metrics.observe(route.name if route else "none", response.status, 0.0)
+        return response
 
     def error(self, error: Exception, head: Head | None = None) -> Response:
         """An error as callers see it; what is no ``RequestError`` shows an id only."""
@@ -165,9 +174,8 @@ class Api:
             return self._routes.get(unquote(head.path))
         return route
 
-    def _score(self, route: Route, body: bytes, finish: Respond) -> Job:
-        runtime = self.service.loaded()
-        assert route.door is not None  # noqa: S101 - a route without an answer has a door
+    def _score(self, door_of: Callable[[Runtime], Door], body: bytes, finish: Respond) -> Job:
+        door = door_of(self.service.loaded())
 
         def reply(outcome: Outcome) -> None:
             if isinstance(outcome, Scored):
@@ -176,7 +184,7 @@ class Api:
             else:
                 finish(self.error(outcome))
 
-        return self.service.submit(route.door(runtime), body, reply)
+        return self.service.submit(door, body, reply)
 
     def _all_routes(self) -> dict[str, Route]:
         model = f"/v2/models/{self.service.name}"
@@ -202,7 +210,7 @@ class Api:
         return _json({"name": "mlz", "version": __version__, "extensions": []})
 
     def _model(self) -> Response:
-        return _json(oip.model_metadata(self.service.name, self.service.loaded().asset))
+        return _json(model_metadata(self.service.name, self.service.loaded().asset))
 
     def _metrics(self) -> Response:
         return Response(200, self._exposition.text(), _METRICS_TYPE)
@@ -219,5 +227,7 @@ def _json(document: dict[str, object]) -> Response:
 def _is_json(head: Head) -> bool:
     """A body without a type is taken as JSON; ``application/…+json`` is JSON as well."""
     kind = head.content_type.split(b";")[0].strip().lower()
-    fine = not kind or kind in _JSON_TYPES or (kind[:12] == b"application/" and kind[-5:] == b"+json")
+    fine = (
+        not kind or kind in _JSON_TYPES or (kind[:12] == b"application/" and kind[-5:] == b"+json")
+    )
     return fine and head.content_encoding.strip().lower() in (b"", b"identity")

@@ -74,15 +74,15 @@ class Exposition:
 
     def text(self) -> bytes:
         """The text form, version 0.0.4."""
-        from prometheus_client.exposition import generate_latest  # noqa: PLC0415 - start-up time
+        from prometheus_client.exposition import generate_latest
 
         if self._registry is None:
             self._registry = self._made()
         return generate_latest(self._registry)
 
     def _made(self) -> "CollectorRegistry":
-        from prometheus_client.process_collector import ProcessCollector  # noqa: PLC0415
-        from prometheus_client.registry import CollectorRegistry  # noqa: PLC0415
+        from prometheus_client.process_collector import ProcessCollector
+        from prometheus_client.registry import CollectorRegistry
 
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -91,7 +91,7 @@ class Exposition:
 
     def collect(self) -> "Iterator[Metric]":
         """What prometheus_client asks of a collector."""
-        from prometheus_client import core  # noqa: PLC0415 - start-up time
+        from prometheus_client import core
 
         metrics = self._metrics
         requests = core.CounterMetricFamily(

@@ -16,6 +16,8 @@ from mlz.scoring.doors import RecordsDoor
 from mlz.scoring.engines.base import Engine, LoadOptions
 from mlz.scoring.hardware import prove
 from mlz.scoring.machine import Machine
+from mlz.scoring.oip import InferDoor
+from mlz.scoring.scorer import Door
 from mlz.scoring.validation import RecordReader, compile_reader
 from mlz.scoring.warmup import OneByOne, warm_up
 from mlz.settings import EngineSettings
@@ -28,21 +30,33 @@ _MODULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """A loaded asset, proven to score."""
+class Loaded:
+    """An asset that its library has loaded, but nobody has scored yet."""
 
     asset: Asset
     engine: Engine
-    records: RecordsDoor
+    reader: RecordReader
+    sample: bytes | None
+    settings: EngineSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """An asset proven to score, and its doors."""
+
+    asset: Asset
+    engine: Engine
     seconds_a_record: float
+    records: Door
+    tensors: Door
 
 
-def load_runtime(settings: EngineSettings, machine: Machine) -> Runtime:
+def load_model(settings: EngineSettings, machine: Machine) -> Loaded:
     """
-    Load and warm up what the settings say.
+    Load what the settings say.
 
     Raises:
-        RejectedError: another asset than wanted, no accelerator, not loadable, or no good answer.
+        RejectedError: another asset than wanted, no accelerator, or not loadable.
     """
     prove(settings.provider, machine.cpuinfo)
     folder = Path(settings.model_folder)
@@ -55,12 +69,25 @@ def load_runtime(settings: EngineSettings, machine: Machine) -> Runtime:
     reader = compile_reader(asset.model_schema, asset.engine_type)
     engine = load_engine(folder, asset, LoadOptions(settings.threads, machine.memory_bytes))
     sample = None if asset.sample_file is None else (folder / asset.sample_file).read_bytes()
-    warmed = warm_up(engine, reader, asset, sample)
+    return Loaded(asset, engine, reader, sample, settings)
+
+
+def warmed_up(loaded: Loaded) -> Runtime:
+    """
+    Score for the first time.
+
+    Raises:
+        RejectedError: the model gives no good answer.
+    """
+    warmed = warm_up(loaded.engine, loaded.reader, loaded.asset, loaded.sample)
+    alone = loaded.engine.merges and not warmed.independent
+    settings = loaded.settings
     return Runtime(
-        asset,
-        engine if warmed.independent or not engine.merges else OneByOne(engine),
-        _records_door(reader, settings),
+        loaded.asset,
+        OneByOne(loaded.engine) if alone else loaded.engine,
         warmed.seconds,
+        RecordsDoor(loaded.reader, settings.max_records, settings.max_depth),
+        InferDoor(loaded.asset, loaded.reader, settings),
     )
 
 
@@ -93,7 +120,3 @@ def load_engine(folder: Path, asset: Asset, options: LoadOptions) -> Engine:
         raise RejectedError(Reason.ENGINE_NOT_AVAILABLE, text) from error
     engine: Engine = module.load(folder, asset, options)
     return engine
-
-
-def _records_door(reader: RecordReader, settings: EngineSettings) -> RecordsDoor:
-    return RecordsDoor(reader, settings.max_records, settings.max_depth)

@@ -95,7 +95,7 @@ class Scorer:
         asks = [_attempt(_read, job) for job in jobs]
         scores = self._score_all(jobs, asks)
         return [
-            part if isinstance(part, Exception) else _attempt(_write, job, ask, part)
+            _attempt(_write, job, ask, part)
             for job, ask, part in zip(jobs, asks, scores, strict=True)
         ]
 
@@ -200,7 +200,11 @@ def _read(job: Job) -> Ask:
     return job.door.read(job.body)
 
 
-def _write(job: Job, ask: Ask, scores: Scores) -> Scored:
+def _write(job: Job, ask: Ask | Exception, scores: Scores | Exception) -> Scored:
+    if isinstance(ask, Exception):
+        raise ask
+    if isinstance(scores, Exception):
+        raise scores
     if scores.not_finite:
         raise not_finite_error(dict(scores.not_finite))
     return Scored(job.door.write(ask, scores.answers), len(ask.rows))

@@ -45,6 +45,11 @@ class Service:
         }
         self.ready = True
 
+    @property
+    def digest(self) -> str:
+        """Of the asset that answers; empty while there is none."""
+        return self.runtime.asset.digest if self.runtime is not None else ""
+
     def loaded(self) -> Runtime:
         """
         The model, whether or not new requests are wanted.
@@ -56,9 +61,7 @@ class Service:
             raise RequestError(Problem.NOT_READY, f"model {self.name!r} is being loaded")
         return self.runtime
 
-    def submit(
-        self, door: Door, body: bytes, reply: Callable[[Outcome], None]
-    ) -> Job:
+    def submit(self, door: Door, body: bytes, reply: Callable[[Outcome], None]) -> Job:
         """
         Queue a request.
 

@@ -173,6 +173,35 @@ class TensorReader:
         return f"{self.kind.value} in shape {shape_text(self.shape)}"
 
 
+class FreeTensorReader(TensorReader):
+    """Reads an input of unknown rank: the value's own nesting is its shape."""
+
+    def __init__(self, kind: FieldType) -> None:
+        super().__init__(kind, ())
+
+    def read(self, value: object) -> Array:
+        """
+        Bring one record's value into the declared type.
+
+        Raises:
+            Mismatches: it is ragged, or elements do not fit.
+        """
+        rank, level = 0, value
+        while isinstance(level, list):
+            rank += 1
+            level = level[0] if level else None
+        return TensorReader(self.kind, (None,) * rank).read(value)
+
+    def read_flat(self, flat: list[object], shape: tuple[int, ...]) -> Array:
+        """
+        The same for a flat list whose shape is given beside it.
+
+        Raises:
+            Mismatches: the shape does not hold the list, or elements do not fit.
+        """
+        return TensorReader(self.kind, (None,) * len(shape)).read_flat(flat, shape)
+
+
 def quick_array(flat: Sequence[object], kind: FieldType) -> Array | None:
     """The elements as an array, or None where one of them needs a closer look."""
     types = set(map(type, flat))

@@ -15,7 +15,7 @@ from mlz.scoring.engines.base import Row, Value
 from mlz.scoring.fields import Rules, compile_check
 from mlz.scoring.places import json_path, type_name
 from mlz.scoring.problems import Fault, FaultKind, Faults, Mismatch, Problem, RequestError
-from mlz.scoring.tensors import Mismatches, Shape, TensorReader
+from mlz.scoring.tensors import FreeTensorReader, Mismatches, Shape, TensorReader
 
 _RULES: dict[EngineType, Rules] = {
     EngineType.XGBOOST: Rules(single_precision=True, always_refuse=True, null_is_missing=True),
@@ -190,14 +190,16 @@ def tensor_reader(field: InputField, *, batched: bool) -> TensorReader:
     The reader of one input's values.
 
     Raises:
-        RejectedError: its type or its rank is not known.
+        RejectedError: its type is not known.
     """
-    if field.type is None or field.shape is None:
+    if field.type is None:
         raise RejectedError(
             Reason.MODEL_LOAD_FAILED,
-            f"input {field.name!r} has an element type or a rank that records cannot be checked by;"
-            " export the model with typed inputs of known rank",
+            f"input {field.name!r} has an element type that records cannot be checked by;"
+            " export the model with typed inputs",
         )
+    if field.shape is None:
+        return FreeTensorReader(field.type)
     shape: Shape = field.shape[1:] if batched else field.shape
     return TensorReader(field.type, shape)
 

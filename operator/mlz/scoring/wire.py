@@ -24,7 +24,11 @@ _KEPT = frozenset(
 
 @dataclass(slots=True)
 class Incoming:
-    """A request while it arrives. ``head`` is set once its headers are complete."""
+    """
+    A request while it arrives. ``head`` is set once its headers are complete.
+
+    ``progress`` counts what the parser handed out; ``silent_bytes`` what it took and kept.
+    """
 
     target: bytes = b""
     headers: dict[bytes, bytes] = field(default_factory=dict)
@@ -32,6 +36,8 @@ class Incoming:
     head_bytes: int = 0
     body: list[bytes] = field(default_factory=list)
     body_bytes: int = 0
+    held_bytes: int = 0
+    progress: int = 0
     silent_bytes: int = 0
     head: Head | None = None
     keep_alive: bool = False
@@ -39,8 +45,7 @@ class Incoming:
     refusal: RequestError | None = None
 
     def add_header(self, name: bytes, value: bytes) -> None:
-        """Keep what anybody asks for, count all of it."""
-        self.head_bytes += len(name) + len(value) + 4
+        """Keep what anybody asks for."""
         lower = name.lower()
         if lower in _KEPT:
             self.headers[lower] = value

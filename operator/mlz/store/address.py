@@ -95,9 +95,7 @@ def _unusable(address: ipaddress.IPv4Address) -> bool:
     return address in _THIS_NETWORK or address.is_reserved
 
 
-def _resolve_in_time(
-    host: str, port: int, resolve: Resolver, timeout_seconds: float
-) -> list[str]:
+def _resolve_in_time(host: str, port: int, resolve: Resolver, timeout_seconds: float) -> list[str]:
     """``getaddrinfo`` knows no deadline, so it runs beside us; a late answer is thrown away."""
     answer: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
 

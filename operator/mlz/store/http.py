@@ -57,9 +57,7 @@ class HttpSource:
         return headers
 
 
-def open_http(
-    uri: AssetUri, web: Web, credentials: Credentials, redirects: Redirects
-) -> Source:
+def open_http(uri: AssetUri, web: Web, credentials: Credentials, redirects: Redirects) -> Source:
     """The source of an http or https URI."""
     credentials.require(CREDENTIAL_KEYS, f"{uri.scheme}://")
     authorization = credentials.authorization()

@@ -64,14 +64,14 @@ def _recognised(head: bytes) -> EngineType | None:
 def _inspect(path: Path, engine_type: EngineType) -> ModelFacts:
     """The formats are imported when they are met: a pod that starts waits for one, not three."""
     if engine_type is EngineType.ONNX:
-        from mlz.store.onnx_format import inspect_onnx  # noqa: PLC0415
+        from mlz.store.onnx_format import inspect_onnx
 
         return inspect_onnx(path)
     if engine_type is EngineType.XGBOOST:
-        from mlz.store.xgboost_format import inspect_xgboost  # noqa: PLC0415
+        from mlz.store.xgboost_format import inspect_xgboost
 
         return inspect_xgboost(path)
-    from mlz.store.pmml_format import inspect_pmml  # noqa: PLC0415
+    from mlz.store.pmml_format import inspect_pmml
 
     return inspect_pmml(path)
 

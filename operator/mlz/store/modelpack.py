@@ -2,7 +2,7 @@
 The CNCF ModelPack layout of a model in an OCI registry: media types, manifest and configuration.
 
 Pure documents; who sends and receives them is ``oci`` and ``push``.
-Source: github.com/modelpack/model-spec, docs/spec.md, docs/config.md, docs/annotations.md (June 2026).
+Source: github.com/modelpack/model-spec, docs/{spec,config,annotations}.md (June 2026).
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def blob_of(media_type: str, content: bytes) -> Blob:
 
 
 def config_document(
-    name: str, model_format: str, layer: Blob, created: str | None
+    name: str, model_format: str, diff_id: str, created: str | None
 ) -> dict[str, object]:
     """
     The configuration of a model of one layer.
@@ -69,14 +69,14 @@ def config_document(
     Args:
         name: the model's name.
         model_format: ModelPack's word for what MLz calls the engine type.
-        layer: the model; an uncompressed layer's DiffID is its digest.
+        diff_id: the digest of the uncompressed layer.
         created: RFC 3339; left out by default, so that equal bytes get equal digests.
     """
     descriptor = {"name": name} | ({"createdAt": created} if created else {})
     return {
         "descriptor": descriptor,
         "config": {"format": model_format},
-        "modelfs": {"type": "layers", "diffIds": [layer.digest]},
+        "modelfs": {"type": "layers", "diffIds": [diff_id]},
     }
 
 

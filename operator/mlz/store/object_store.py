@@ -48,9 +48,7 @@ _KEYS = {Scheme.S3: S3_KEYS, Scheme.GS: GS_KEYS, Scheme.AZ: AZ_KEYS}
 Options = Mapping[str, str]
 
 
-def open_object(
-    uri: AssetUri, web: Web, credentials: Credentials, valid_seconds: float
-) -> Source:
+def open_object(uri: AssetUri, web: Web, credentials: Credentials, valid_seconds: float) -> Source:
     """
     The source of an s3, gs or az URI.
 
@@ -83,7 +81,7 @@ def _s3_url(uri: AssetUri, options: Options, valid: timedelta) -> str:
         return f"{endpoint.rstrip('/')}/{uri.host}/{quote(uri.path)}"
 
     def store() -> "SignCapableStore":
-        from obstore.store import S3Store  # noqa: PLC0415 - only who needs a signature waits
+        from obstore.store import S3Store
 
         hosted = options.get("virtual_hosted_style_request", "").lower() == "true"
         config: S3Config = {"region": options.get("region", "us-east-1")}
@@ -105,7 +103,7 @@ def _gs_url(uri: AssetUri, options: Options, valid: timedelta) -> str:
         return f"{base}/{uri.host}/{quote(uri.path)}"
 
     def store() -> "SignCapableStore":
-        from obstore.store import GCSStore  # noqa: PLC0415 - only who needs a signature waits
+        from obstore.store import GCSStore
 
         key = json.loads(options["service_account_key"])
         # Only what signing needs: other fields could send the library's requests elsewhere.
@@ -131,7 +129,7 @@ def _az_url(uri: AssetUri, options: Options, valid: timedelta) -> str:
         return f"{endpoint}/{uri.host}/{quote(uri.path)}" + (f"?{token}" if token else "")
 
     def store() -> "SignCapableStore":
-        from obstore.store import AzureStore  # noqa: PLC0415 - only who needs a signature waits
+        from obstore.store import AzureStore
 
         config: AzureConfig = {"account_name": account, "account_key": options["account_key"]}
         if "endpoint" in options:
@@ -143,8 +141,8 @@ def _az_url(uri: AssetUri, options: Options, valid: timedelta) -> str:
 
 def _signed(uri: AssetUri, store: "Callable[[], SignCapableStore]", valid: timedelta) -> str:
     """A signed URL; made on this machine, no provider is asked."""
-    from obstore import sign  # noqa: PLC0415 - as above
-    from obstore.exceptions import BaseError  # noqa: PLC0415 - as above
+    from obstore import sign
+    from obstore.exceptions import BaseError
 
     try:
         return sign(store(), "GET", uri.path, valid)

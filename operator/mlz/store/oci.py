@@ -134,7 +134,9 @@ class Registry:
         return f"Bearer {self._token(parts, request)}"
 
     def _token(self, parts: dict[str, str], request: Request) -> str:
-        query = {key: parts[key] for key in ("service", "scope") if key in parts}
+        query: dict[str, str] = {
+            key: value for key, value in parts.items() if key in ("service", "scope")
+        }
         realm = parts["realm"]
         self._check_realm(realm)
         asked = Request(
@@ -210,6 +212,7 @@ def _bounded(response: Response, limit: int, shown: str) -> bytes:
         content += chunk
         if len(content) > limit:
             raise RejectedError(
-                Reason.MODEL_INVALID, f"{shown}: an answer of more than {limit} bytes is no manifest"
+                Reason.MODEL_INVALID,
+                f"{shown}: an answer of more than {limit} bytes is no manifest",
             )
     return content

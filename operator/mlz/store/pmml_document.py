@@ -165,5 +165,3 @@ def _keep_last(segmentation: Element, segment: Element) -> None:
     """Of a thousand segments only the last can matter: a chain answers with it."""
     for older in [child for child in segmentation if child is not segment]:
         segmentation.remove(older)
-
-

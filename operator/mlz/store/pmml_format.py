@@ -5,6 +5,7 @@ Source: PMML 4.4 (dmg.org), "Data Dictionary", "Mining Schema", "Output"; CONTRA
 the specification leaves something to the consumer.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,6 +45,8 @@ _CLOSURES = {
     "closedClosed": "both",
 }
 _TARGETS = ("target", "predicted")
+_INTEGER = re.compile(r"([-+]?[0-9]{1,18})(\.0*)?")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 def inspect_pmml(path: Path) -> ModelFacts:
@@ -88,7 +91,7 @@ def _model(root: Element) -> Element:
             raise _invalid(f"a {element.tag}, which the engine cannot score")
         if element.tag in MODELS:
             if element.get("isScorable", "true") in ("false", "0"):
-                raise _invalid(f"a {element.tag} with isScorable=\"false\"")
+                raise _invalid(f'a {element.tag} with isScorable="false"')
             return element
     raise _invalid("no model in it")
 
@@ -157,27 +160,30 @@ def _ranges(data: Element) -> tuple[Interval, ...] | None:
 def _end(text: str | None) -> float | None:
     if text is None:
         return None
-    number = _typed(text, FieldType.DOUBLE)
-    infinite = number in (float("inf"), float("-inf"))
-    return None if infinite else float(number)
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise _invalid(f"{text[:40]!r} as the end of an Interval") from error
+    if math.isnan(number):
+        raise _invalid("NaN as the end of an Interval")
+    return None if math.isinf(number) else number
 
 
 def _typed(text: str, kind: FieldType) -> Category:
     """A value as its field's type has it."""
-    try:
-        if kind is FieldType.INT64:
-            return int(float(text)) if re.fullmatch(r"-?\d{1,15}\.0*", text) else int(text)
-        if kind in (FieldType.FLOAT, FieldType.DOUBLE):
-            number = float(text)
-            if number == number:  # not NaN
-                return number
-        elif kind is FieldType.BOOLEAN and text in ("true", "false", "1", "0"):
-            return text in ("true", "1")
-        elif kind is FieldType.STRING:
-            return text
-    except ValueError:
-        pass
-    raise _invalid(f"{text[:40]!r} as a value of a field of type {kind}")
+    found: Category | None = None
+    if kind is FieldType.STRING:
+        found = text
+    elif kind is FieldType.BOOLEAN:
+        found = {"true": True, "1": True, "false": False, "0": False}.get(text)
+    elif kind is FieldType.INT64:
+        match = _INTEGER.fullmatch(text)
+        found = int(match[1]) if match else None
+    elif _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+        found = float(text)
+    if found is None:
+        raise _invalid(f"{text[:40]!r} as a value of a field of type {kind}")
+    return found
 
 
 def _target(model: Element, fields: Mapping[str, Element]) -> Element | None:

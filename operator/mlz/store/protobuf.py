@@ -16,7 +16,7 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _MAX_FIELDS = 8_000_000  # about ten seconds; the largest honest graphs have some hundred thousand
 _FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
 # Runs of unpacked numbers and short strings (tree ensembles have millions of them): skipped by the
-# regular-expression engine, a hundred times faster than one by one. Possessive: it never backtracks.
+# regular-expression engine, a hundred times faster than one by one. Possessive: no backtracking.
 _SHORT = b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(64))
 
 
@@ -24,9 +24,7 @@ def run_of(*, floats: int, integers: int, strings: int) -> re.Pattern[bytes]:
     """A pattern of runs of the repeated fields with these numbers (each below 16)."""
     tags = [re.escape(bytes([n << 3 | w])) for n, w in ((floats, 5), (integers, 0), (strings, 2))]
     number = rb"[\x80-\xff]{0,9}+[\x00-\x7f]"
-    text = b"|".join(
-        (tags[0] + b".{4}", tags[1] + number, tags[2] + b"(?:" + _SHORT + b")")
-    )
+    text = b"|".join((tags[0] + b".{4}", tags[1] + number, tags[2] + b"(?:" + _SHORT + b")"))
     return re.compile(b"(?s)(?:" + text + b")++")
 
 

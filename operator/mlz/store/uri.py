@@ -122,9 +122,7 @@ def _oci_uri(scheme: Scheme, parts: SplitResult) -> AssetUri:
         raise _refusal("oci:// needs a lower-case repository name, then @sha256:<64 hex digits>")
     if not (match["tag"] or match["digest"]):
         raise _refusal("oci:// needs @sha256:<64 hex digits> or :tag after the repository name")
-    return AssetUri(
-        scheme, parts.netloc, match["name"], tag=match["tag"], digest=match["digest"]
-    )
+    return AssetUri(scheme, parts.netloc, match["name"], tag=match["tag"], digest=match["digest"])
 
 
 def _claim_uri(scheme: Scheme, parts: SplitResult) -> AssetUri:

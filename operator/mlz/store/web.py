@@ -131,7 +131,11 @@ class Web:
         parts = urlsplit(url)
         try:
             found = checked_addresses(
-                parts.hostname or "", parts.port or 443, self._policy, self._resolve, CONNECT_SECONDS
+                parts.hostname or "",
+                parts.port or 443,
+                self._policy,
+                self._resolve,
+                CONNECT_SECONDS,
             )
         except OSError:
             return False
@@ -153,9 +157,7 @@ class Web:
             raise RejectedError(
                 Reason.INVALID_SPEC, f"{request.shown} cannot be asked for: {error}"
             ) from error
-        return Response(
-            raw.status, {k.lower(): v for k, v in raw.getheaders()}, raw, request.shown
-        )
+        return Response(raw.status, {k.lower(): v for k, v in raw.getheaders()}, raw, request.shown)
 
     def _connect(self, request: Request) -> http.client.HTTPConnection:
         parts = urlsplit(request.url)
@@ -164,9 +166,7 @@ class Web:
         deadline = time.monotonic() + CONNECT_SECONDS
         private = False
         try:
-            addresses = checked_addresses(
-                host, port, self._policy, self._resolve, CONNECT_SECONDS
-            )
+            addresses = checked_addresses(host, port, self._policy, self._resolve, CONNECT_SECONDS)
             private = all(is_private(address) for address in addresses)
             stream = _first_connection(addresses, port, deadline)
             stream = self._secured(stream, host) if tls else stream
@@ -249,8 +249,8 @@ def _redirected(request: Request, target: str, allowed: Redirects) -> Request:
     if parts.scheme not in ("http", "https") or not (allowed.any_host or host in allowed.hosts):
         raise RejectedError(
             Reason.REDIRECT_REFUSED,
-            f"{request.shown} redirects to {parts.scheme}://{host}; use the final address, or allow "
-            "that host in MLZ_ALLOWED_REDIRECT_HOSTS",
+            f"{request.shown} redirects to {parts.scheme}://{host}; use the final address, or "
+            "allow that host in MLZ_ALLOWED_REDIRECT_HOSTS",
         )
     headers = request.headers
     if (parts.scheme, parts.netloc) != (old.scheme, old.netloc):

@@ -60,9 +60,14 @@ def items(parent: Section, name: str, where: str) -> Sequence[Value]:
 def texts(parent: Section, name: str, where: str) -> list[str]:
     """A list of strings."""
     found = items(parent, name, where)
-    if not all(isinstance(item, str) for item in found):
+    words = [item for item in found if isinstance(item, str)]
+    try:
+        "".join(words).encode()  # JSON can hold halves of letters, which nothing else can
+    except UnicodeEncodeError as error:
+        raise invalid(f"{where}.{name}", "text", found) from error
+    if len(words) != len(found):
         raise invalid(f"{where}.{name}", "strings", found)
-    return [str(item) for item in found]
+    return words
 
 
 def integers(parent: Section, name: str, where: str) -> Sequence[int]:
@@ -99,7 +104,9 @@ def _parse_json(data: bytes) -> Section:
     try:
         found = json.loads(data, object_pairs_hook=_unique)
     except RecursionError as error:
-        raise RejectedError(Reason.MODEL_UNSAFE, "the JSON is nested too deep to be read") from error
+        raise RejectedError(
+            Reason.MODEL_UNSAFE, "the JSON is nested too deep to be read"
+        ) from error
     except ValueError as error:  # UnicodeDecodeError and absurdly long numbers among them
         raise RejectedError(
             Reason.MODEL_INVALID,

@@ -5,6 +5,7 @@ Answers are those of CONTRACT section 1: a classifier answers a class index, wit
 where its objective gives them; everything else answers numbers.
 """
 
+import itertools
 import re
 from array import array
 from collections.abc import Sequence
@@ -167,13 +168,18 @@ def _column(column: Value, where: str) -> Sequence[str | int | float]:
         return _numbers(values, where)
     offsets = integers(column, "offsets", where)
     raw = bytes(byte % 256 for byte in integers(column, "values", where))  # saved as signed bytes
-    edges = list(zip(offsets, offsets[1:], strict=False))
+    edges = list(itertools.pairwise(offsets))
     if any(not 0 <= start <= end <= len(raw) for start, end in edges):
         raise invalid(f"{where}.offsets", "ascending places in values", offsets)
     try:
         found = tuple(raw[start:end].decode() for start, end in edges)
     except UnicodeDecodeError as error:
-        raise invalid(where, "text in UTF-8", values) from error
+        # XGBoost up to 3.2 counts characters, not bytes, where it learned from a pandas frame.
+        raise RejectedError(
+            Reason.MODEL_INVALID,
+            f"the categories at {where} are cut: XGBoost saves letters outside ASCII wrongly from "
+            "pandas; train from an Arrow table, or with category names in ASCII",
+        ) from error
     if len(set(found)) != len(found):
         raise invalid(where, "different categories", values)
     return found

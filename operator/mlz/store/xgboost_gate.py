@@ -5,6 +5,7 @@ Measured with 3.2.0: a child index out of range or a loop ends the process, a fe
 range is accepted and reads memory of others. Loading is safe only for what passes here.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,9 +97,7 @@ def _check_tree(tree: Value, where: str, booster: Booster) -> None:
     inner = [node for node, child in enumerate(left) if child != -1]
     _check_children(inner, left, right, f"{where}: left_children and right_children")
     if not vector:  # a leaf of a vector tree has its place in leaf_weights there
-        _require(
-            count - len(inner) == _count_of(right, -1), f"{where}: a node has only one child"
-        )
+        _require(count - len(inner) == _count_of(right, -1), f"{where}: a node has only one child")
     else:
         _check_vector_leaves(tree, left, right, where)
     _check_parents(inner, left, right, integers(tree, "parents", where), where)
@@ -111,9 +110,7 @@ def _check_tree(tree: Value, where: str, booster: Booster) -> None:
 
 def _check_lengths(tree: Section, where: str, count: int) -> None:
     for name in ("left_children", "right_children", "parents", "split_indices", "default_left"):
-        _require(
-            len(items(tree, name, where)) == count, f"{where}.{name} has not {count} entries"
-        )
+        _require(len(items(tree, name, where)) == count, f"{where}.{name} has not {count} entries")
     conditions = len(items(tree, "split_conditions", where))
     _require(conditions == count, f"{where}.split_conditions has not {count} entries")
     if "split_type" in tree:
@@ -191,14 +188,14 @@ def _all_in(values: Sequence[int], low: int, high: int) -> bool:
 
 
 def _ascends(values: Sequence[int]) -> bool:
-    return all(a <= b for a, b in zip(values, values[1:], strict=False))
+    return all(a <= b for a, b in itertools.pairwise(values))
 
 
 def _count_of(values: Sequence[int], wanted: int) -> int:
     return values.count(wanted)
 
 
-def _require(holds: bool, found: str) -> None:  # noqa: FBT001 - the condition reads first
+def _require(holds: bool, found: str) -> None:
     if not holds:
         raise RejectedError(
             Reason.MODEL_UNSAFE, f"the XGBoost model would crash its library: {found}"

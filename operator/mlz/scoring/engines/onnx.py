@@ -161,7 +161,7 @@ def _parts(value: Any, count: int) -> list[tuple[object, bool]] | None:
 def _rows_are_finite(flat: Array) -> list[bool]:
     if flat.dtype.kind != "f":
         return [True] * len(flat)
-    return [bool(finite) for finite in np.isfinite(flat).all(axis=1)]
+    return [bool(np.isfinite(row).all()) for row in flat]
 
 
 def _whole(value: Any) -> object:

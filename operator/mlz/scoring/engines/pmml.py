@@ -1,0 +1,149 @@
+"""
+Engine type pmml: PMML4S in a Java machine inside this process (pypmml over JPype).
+
+Records travel as one JSON text for a batch, the uniform and fastest form (engines.md section 2.2).
+The machine is started once for the life of the process, with a bounded heap and without signal
+handlers of its own; it must neither fork nor be started again.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pypmml import Model, PMMLContext
+
+from mlz.model.asset import Asset
+from mlz.model.schema import FieldType, OutputField, Schema
+from mlz.scoring.engines.base import Answer, LoadOptions, Row, ScoreError, Scores, load_failed
+
+MEBIBYTE = 1024 * 1024
+# What Python, the machine's own memory and threads need beside the heap.
+_OUTSIDE_HEAP_BYTES = 320 * MEBIBYTE
+_SMALLEST_HEAP_BYTES = 64 * MEBIBYTE
+_HEAP_BYTES_WITHOUT_LIMIT = 1024 * MEBIBYTE
+# PMML4S casts a missing result of type integer to this.
+_NO_INTEGER = -(2**63)
+_PROBABILITY = re.compile(r"probability\((.*)\)\Z", re.DOTALL)
+
+
+def load(folder: Path, asset: Asset, options: LoadOptions) -> "PmmlEngine":
+    """
+    Load the model from its bytes: ``Model.load`` would open a file if the text named one.
+
+    Raises:
+        RejectedError: Java or PMML4S refuse.
+    """
+    raw = (folder / asset.model_file).read_bytes()
+    try:
+        PMMLContext.getOrCreate(gateway="jpype", java_opts=java_options(options))
+        model = Model.fromBytes(raw)
+        given = {str(name) for name in model.outputNames}
+    except Exception as error:  # Java's exceptions are Exception and no closed set
+        raise load_failed(error) from error
+    return PmmlEngine(model, asset.model_schema, given)
+
+
+def java_options(options: LoadOptions) -> list[str]:
+    """Flags of the Java machine: memory, threads, signals; an XML parser that fetches nothing."""
+    return [
+        f"-Xmx{heap_bytes(options.memory_bytes) // MEBIBYTE}m",
+        f"-XX:ActiveProcessorCount={options.threads}",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Xshare:auto",
+        "-Xrs",  # SIGTERM is ours: it drains
+        "-Djava.awt.headless=true",
+        "-Djavax.xml.accessExternalDTD=",
+        "-Djdk.xml.entityExpansionLimit=1",
+        "-Djdk.xml.maxGeneralEntitySizeLimit=1000",
+    ]
+
+
+def heap_bytes(memory_bytes: int | None) -> int:
+    """The heap that a container's memory limit leaves room for."""
+    if memory_bytes is None:
+        return _HEAP_BYTES_WITHOUT_LIMIT
+    room = max(memory_bytes - _OUTSIDE_HEAP_BYTES, memory_bytes // 4)
+    return max(_SMALLEST_HEAP_BYTES, room)
+
+
+class PmmlEngine:
+    """One PMML4S model; safe from many threads."""
+
+    merges = True
+
+    def __init__(self, model: Any, schema: Schema, given: set[str]) -> None:
+        """
+        Args:
+            given: names of the outputs that PMML4S has for this model.
+        """
+        self._model = model
+        self._names = [field.name for field in schema.inputs or ()]
+        self._outputs = _outputs(schema, given)
+
+    def score(self, rows: Sequence[Row]) -> Scores:
+        """
+        Raises:
+            ScoreError: PMML4S refuses the rows.
+        """
+        if not rows:
+            return Scores([])
+        text = msgspec.json.encode([self._record(row) for row in rows]).decode()
+        try:
+            results = msgspec.json.decode(str(self._model.predict(text)).encode())
+        except Exception as error:  # Java's exceptions are Exception and no closed set
+            raise ScoreError(str(error)) from error
+        answers: list[Answer] = []
+        bad: dict[int, str] = {}
+        for number, result in enumerate(results):
+            answers.append({name: result.get(theirs) for name, theirs, _ in self._outputs})
+            missing = self._first_without_number(result)
+            if missing is not None:
+                bad[number] = missing
+        return Scores(answers, bad)
+
+    def close(self) -> None:
+        """Let go of the model; the Java machine stays until the process ends."""
+        self._model = None
+
+    def _record(self, row: Row) -> dict[str, object]:
+        return {
+            name: value for name, value in zip(self._names, row, strict=True) if value is not None
+        }
+
+    def _first_without_number(self, result: Mapping[str, object]) -> str | None:
+        """PMML4S's JSON has null for NaN."""
+        for name, theirs, is_number in self._outputs:
+            value = result.get(theirs)
+            if is_number and (value is None or value == _NO_INTEGER):
+                return name
+        return None
+
+
+def _outputs(schema: Schema, given: set[str]) -> list[tuple[str, str, bool]]:
+    """Each output: our name (CONTRACT section 1), PMML4S's, whether it must be a number."""
+    fields = schema.outputs
+    if fields is None:
+        fields = tuple(OutputField(name=name) for name in sorted(given))
+    return [
+        (field.name, _their_name(field.name, given), field.type is not FieldType.STRING)
+        for field in fields
+    ]
+
+
+def _their_name(name: str, given: set[str]) -> str:
+    """
+    PMML4S's name of an output.
+
+    A model without an Output element answers ``predicted_<target>`` and ``probability_<class>``
+    there, ``prediction`` and ``probability(<class>)`` with us.
+    """
+    if name in given:
+        return name
+    if name == "prediction":
+        predicted = [theirs for theirs in given if theirs.startswith("predicted")]
+        return predicted[0] if predicted else next(iter(given), name)
+    match = _PROBABILITY.match(name)
+    return f"probability_{match.group(1)}" if match else name

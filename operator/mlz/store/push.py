@@ -1,0 +1,187 @@
+"""
+A model into an OCI registry, as a ModelPack artifact of one layer.
+
+The file is checked as ``mlz fetch`` will check it, so nothing is pushed that could not be served.
+Equal bytes and metadata make an equal manifest: no time, no host and no user goes into it.
+"""
+
+import gzip
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+from mlz.errors import Reason, RejectedError
+from mlz.model.asset import Asset
+from mlz.store.modelpack import (
+    CONFIG_TYPE,
+    ENGINE_TYPE,
+    FRAMEWORK,
+    MANIFEST_TYPE,
+    SCHEMA_DIGEST,
+    WEIGHT_RAW,
+    WEIGHT_TAR,
+    WEIGHT_TAR_GZIP,
+    Blob,
+    blob_of,
+    canonical,
+    config_document,
+    manifest_document,
+)
+from mlz.store.oci import Registry
+from mlz.store.uri import AssetUri, Scheme, parse_uri
+from mlz.store.web import Request, Response, status_error
+
+_CHUNK_BYTES = 1024 * 1024
+_TAR_MAGIC = slice(257, 262)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """
+    What is pushed: a file, what inspection found in it, and its metadata.
+
+    ``name`` is the model's name; ``created`` RFC 3339 or None, which keeps digests reproducible.
+    """
+
+    path: Path
+    asset: Asset
+    name: str
+    created: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """Where it is: the full URI with the manifest's digest, and the model's blob."""
+
+    uri: str
+    manifest_digest: str
+    blob: Blob
+
+
+def push(package: Package, registry: Registry, uri: AssetUri) -> Pushed:
+    """
+    Upload a model; blobs that are there already are not sent again.
+
+    Args:
+        package: what.
+        registry: the repository of ``uri``, with its log-in.
+        uri: where to; its tag, if any, points to the new manifest afterwards.
+
+    Raises:
+        RejectedError: AccessDenied, AssetNotFound (no such repository).
+        RetryableError: StoreUnreachable, DownloadInterrupted.
+    """
+    layer = Blob(
+        _layer_type(package.path), package.asset.digest, package.asset.size_bytes, package.path.name
+    )
+    config = canonical(
+        config_document(package.name, package.asset.engine_type, _diff_id(package), package.created)
+    )
+    manifest = canonical(
+        manifest_document(blob_of(CONFIG_TYPE, config), layer, _annotations(package.asset))
+    )
+    digest = blob_of(MANIFEST_TYPE, manifest).digest
+    uploads = _Uploads(registry, f"{uri.scheme}://{uri.host}/{uri.path}")
+    uploads.file(layer, package.path)
+    uploads.content(blob_of(CONFIG_TYPE, config), config)
+    uploads.manifest(uri.tag or digest, manifest)
+    return Pushed(f"{uri.scheme}://{uri.host}/{uri.path}@{digest}", digest, layer)
+
+
+def parse_target(text: str) -> AssetUri:
+    """
+    Where to push: ``oci://registry/name``, with or without a tag.
+
+    Raises:
+        RejectedError: InvalidSpec; another scheme, or a digest, which only the push can know.
+    """
+    tagged = re.search(r"[:@][^/]*$", text.removeprefix("oci://").partition("/")[2])
+    uri = parse_uri(text if tagged else f"{text}:latest")
+    if uri.scheme is not Scheme.OCI or uri.digest:
+        raise RejectedError(
+            Reason.INVALID_SPEC, f"wanted oci://registry/name or …:tag to push to, found {text!r}"
+        )
+    return uri if tagged else AssetUri(uri.scheme, uri.host, uri.path)
+
+
+class _Uploads:
+    """One push of several parts."""
+
+    def __init__(self, registry: Registry, shown: str) -> None:
+        self._registry = registry
+        self._shown = shown
+
+    def file(self, blob: Blob, path: Path) -> None:
+        location = self._begun(blob)
+        if location:
+            with path.open("rb") as stream:
+                self._finish(Request(location, self._shown, "PUT", _length(blob), stream))
+
+    def content(self, blob: Blob, content: bytes) -> None:
+        location = self._begun(blob)
+        if location:
+            self._finish(Request(location, self._shown, "PUT", _length(blob), content))
+
+    def manifest(self, reference: str, content: bytes) -> None:
+        url = self._registry.url(f"manifests/{reference}")
+        headers = {"Content-Type": MANIFEST_TYPE}
+        self._finish(Request(url, self._shown, "PUT", headers, content))
+
+    def _begun(self, blob: Blob) -> str | None:
+        """Where the bytes of a blob go; None where the registry has them."""
+        head = Request(self._registry.url(f"blobs/{blob.digest}"), self._shown, "HEAD")
+        with self._registry.exchange(head, to_any_host=True) as response:
+            if response.status == 200:
+                return None
+        start = Request(
+            self._registry.url("blobs/uploads/"), self._shown, "POST", {"Content-Length": "0"}
+        )
+        with self._registry.exchange(start) as response:
+            _expect(response, start)
+            location = urljoin(start.url, response.headers.get("location", ""))
+        return f"{location}{'&' if '?' in location else '?'}digest={blob.digest}"
+
+    def _finish(self, request: Request) -> None:
+        with self._registry.exchange(request) as response:
+            _expect(response, request)
+
+
+def _expect(response: Response, request: Request) -> None:
+    if not 200 <= response.status < 300:
+        raise status_error(response.status, request)
+
+
+def _length(blob: Blob) -> dict[str, str]:
+    return {
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(blob.size_bytes),
+    }
+
+
+def _annotations(asset: Asset) -> dict[str, str]:
+    found = {ENGINE_TYPE: str(asset.engine_type), SCHEMA_DIGEST: asset.model_schema.digest()}
+    if asset.framework:
+        found[FRAMEWORK] = f"{asset.framework.name} {asset.framework.version or ''}".strip()
+    return found
+
+
+def _diff_id(package: Package) -> str:
+    """The digest of the uncompressed layer. Source: ModelPack, docs/config.md, "modelfs"."""
+    if _layer_type(package.path) != WEIGHT_TAR_GZIP:
+        return package.asset.digest
+    digest = hashlib.sha256()
+    with gzip.open(package.path) as stream:  # inspection has bounded what comes out of it
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _layer_type(path: Path) -> str:
+    """A zip is no kind of layer that ModelPack knows: it goes as it is, and is known by content."""
+    with path.open("rb") as stream:
+        head = stream.read(512)
+    if head[:2] == b"\x1f\x8b":
+        return WEIGHT_TAR_GZIP
+    return WEIGHT_TAR if head[_TAR_MAGIC] == b"ustar" else WEIGHT_RAW

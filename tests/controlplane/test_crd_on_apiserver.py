@@ -1,0 +1,389 @@
+"""What a real API server makes of the CRDs: what it takes, what it refuses and how it says so."""
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from mlz.api import crd
+
+pytestmark = pytest.mark.controlplane
+
+Manifest = dict[str, Any]
+Kubectl = Callable[..., CompletedProcess[str]]
+HEX = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+OCI = f"oci://registry.example.com/models/churn@sha256:{HEX}"
+HTTPS = "https://models.example.com/churn.onnx"
+GUID = "6f2a8f0e-3c39-4b5e-9a50-7d0f0f9f3b11"
+OTHER_GUID = "00000000-3c39-4b5e-9a50-7d0f0f9f3b11"
+
+
+def resource(kind: str, spec: Manifest, name: str = "one") -> Manifest:
+    return {
+        "apiVersion": "mlz.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def mlzd(name: str = "one", **fields: Any) -> Manifest:
+    """A good deployment with other fields; None leaves one out."""
+    spec = {
+        "type": "online",
+        "scoringService": "default",
+        "engineType": "onnx",
+        "asset": {"uri": OCI},
+    } | fields
+    return resource(
+        "MLzDeployment", {key: value for key, value in spec.items() if value is not None}, name
+    )
+
+
+def mlzv(**fields: Any) -> Manifest:
+    spec = {"artifact": {"uri": HTTPS, "sha256": HEX}, "engineType": "onnx"} | fields
+    return resource("MLzModelVersion", spec)
+
+
+def mlzs(**fields: Any) -> Manifest:
+    return resource("MLzScoringService", {"type": "standard"} | fields)
+
+
+def schema_of(**field: Any) -> Manifest:
+    return {"inputs": [{"name": "x"} | field]}
+
+
+ONNX_ONLY = "zaiu and telum2 accelerate onnx models only"
+ONE_ASSET = "exactly one of modelVersion and uri says which asset it is"
+NEEDS_DIGEST = "a uri needs sha256, the digest of the bytes there"
+HAS_ITS_OWN = "sha256 and secretRef belong to uri; a modelVersion has its own"
+NAME = "the name becomes part of a Service name: lower-case letters, digits and '-'"
+MLZ_NAMES = "names that begin with MLZ_ belong to the operator; choose another"
+AT_LEAST_1 = "timeoutInMs in body should be greater than or equal to 1"
+AT_MOST_60000 = "timeoutInMs in body should be less than or equal to 60000"
+VERSION_AND_SECRET = {"modelVersion": "v", "secretRef": {"name": "s"}}
+PMML_ONLY = "timeoutInMs works for pmml models only; remove it"
+
+REFUSED_ON_CREATE = [
+    # What a deployment is.
+    ("a name that is too long", mlzd("a" * 46), f"{NAME}, first a letter, at most 45"),
+    ("a name that starts with a digit", mlzd("1st"), NAME),
+    ("a name with a dot", mlzd("churn.v1"), NAME),
+    ("type batch", mlzd(type="batch"), 'spec.type: Unsupported value: "batch"'),
+    ("no type", mlzd(type=None), "spec.type: Required value"),
+    ("an empty display name", mlzd(displayName=""), "spec.displayName"),
+    ("a guid that is none", mlzd(guid="7"), "spec.guid in body should match"),
+    ("a servingId that starts with a digit", mlzd(servingId="1st"), "spec.servingId in body"),
+    ("a servingId that is too short", mlzd(servingId="ab"), "spec.servingId in body"),
+    ("no scoring service", mlzd(scoringService=None), "spec.scoringService: Required value"),
+    ("an empty scoring service", mlzd(scoringService=""), "spec.scoringService"),
+    # Engines.
+    ("an engine of another release", mlzd(engineType="spark"), 'supported values: "onnx", "pmml",'),
+    ("zaiu on xgboost", mlzd(engineType="xgboost", zaiu=True), ONNX_ONLY),
+    ("telum2 on pmml", mlzd(engineType="pmml", telum2=True), ONNX_ONLY),
+    ("a timeout on onnx", mlzd(timeoutInMs=100), PMML_ONLY),
+    ("a timeout on xgboost", mlzd(engineType="xgboost", timeoutInMs=100), PMML_ONLY),
+    ("a timeout of zero", mlzd(engineType="pmml", timeoutInMs=0), AT_LEAST_1),
+    ("a timeout over a minute", mlzd(engineType="pmml", timeoutInMs=60001), AT_MOST_60000),
+    # Assets.
+    ("no asset", mlzd(asset=None), "spec.asset: Required value"),
+    ("an empty asset", mlzd(asset={}), ONE_ASSET),
+    ("two assets", mlzd(asset={"modelVersion": "churn-1", "uri": OCI}), ONE_ASSET),
+    ("a uri without a digest", mlzd(asset={"uri": HTTPS}), NEEDS_DIGEST),
+    ("an image tag without a digest", mlzd(asset={"uri": "oci://r/m:1"}), NEEDS_DIGEST),
+    ("a digest beside a version", mlzd(asset={"modelVersion": "v", "sha256": HEX}), HAS_ITS_OWN),
+    ("credentials beside a version", mlzd(asset=VERSION_AND_SECRET), HAS_ITS_OWN),
+    ("a digest in capitals", mlzd(asset={"uri": HTTPS, "sha256": HEX.upper()}), "'^[0-9a-f]{64}$'"),
+    ("an unknown scheme", mlzd(asset={"uri": "ftp://m/1"}), "'^(oci|s3|gs|az|https|http|pvc)://"),
+    (
+        "credentials without a name",
+        mlzd(asset={"uri": OCI, "secretRef": {}}),
+        "secretRef.name: Required",
+    ),
+    # Pods.
+    ("no replicas", mlzd(replicas=0), "replicas in body should be greater than or equal"),
+    ("too many replicas", mlzd(replicas=1001), "spec.replicas in body should be less than"),
+    ("replicas in words", mlzd(replicas="two"), "spec.replicas"),
+    ("a variable of ours", mlzd(env=[{"name": "MLZ_PORT", "value": "1"}]), MLZ_NAMES),
+    ("a variable's name with a space", mlzd(env=[{"name": "A B"}]), "spec.env[0].name"),
+    ("a variable twice", mlzd(env=[{"name": "A"}, {"name": "A"}]), "spec.env[1]: Duplicate value"),
+    ("a quantity that is none", mlzd(resources={"limits": {"cpu": "!"}}), "resources.limits.cpu"),
+    ("an unknown taint effect", mlzd(tolerations=[{"effect": "No"}]), "effect: Unsupported value"),
+    ("a misspelt field", mlzd(replica=2), 'unknown field "spec.replica"'),
+    # The other kinds.
+    ("a version without a digest", mlzv(artifact={"uri": HTTPS}), NEEDS_DIGEST),
+    ("a version without an artifact", mlzv(artifact=None), "spec.artifact: Required value"),
+    (
+        "a negative dimension",
+        mlzv(schema=schema_of(shape=[-1, 4])),
+        "spec.schema.inputs[0].shape[0]",
+    ),
+    (
+        "an unknown element type",
+        mlzv(schema=schema_of(type="int8x")),
+        "inputs[0].type: Unsupported",
+    ),
+    ("a scoring service of type cics", mlzs(type="cics"), 'Unsupported value: "cics"'),
+    ("a policy that is none", mlzs(acceleratorPolicy="Hope"), 'values: "Require", "Prefer"'),
+    ("an override for no engine", mlzs(engines={"spark": {}}), 'field "spec.engines.spark"'),
+]
+
+GUID_STAYS = "guid is the public id in every URL and cannot change"
+SERVING_ID_STAYS = "servingId is a public address and cannot change"
+IMMUTABLE = "a model version is immutable; create another version"
+
+ONE_OR_TWO = schema_of(categories=[1, "two"])
+ONE_OR_THREE = schema_of(categories=[1, "three"])
+FREE = schema_of(shape=[None, 4])
+
+REFUSED_ON_UPDATE = [
+    ("another guid", mlzd(guid=GUID), mlzd(guid=OTHER_GUID), GUID_STAYS),
+    ("a guid that comes later", mlzd(), mlzd(guid=GUID), GUID_STAYS),
+    ("a guid that goes", mlzd(guid=GUID), mlzd(), GUID_STAYS),
+    ("another servingId", mlzd(servingId="abc"), mlzd(servingId="abd"), SERVING_ID_STAYS),
+    ("a servingId that comes later", mlzd(), mlzd(servingId="abc"), SERVING_ID_STAYS),
+    ("a servingId that goes", mlzd(servingId="abc"), mlzd(), SERVING_ID_STAYS),
+    ("another type", mlzd(), mlzd(type="batch"), "spec.type"),
+    ("another digest", mlzv(), mlzv(artifact={"uri": HTTPS, "sha256": "0" * 64}), IMMUTABLE),
+    ("another declared schema", mlzv(), mlzv(schema={"classes": ["a"]}), IMMUTABLE),
+    ("another category", mlzv(schema=ONE_OR_TWO), mlzv(schema=ONE_OR_THREE), IMMUTABLE),
+    ("another dimension", mlzv(schema=FREE), mlzv(schema=schema_of(shape=[4, 4])), IMMUTABLE),
+]
+
+ALLOWED_UPDATES = [
+    ("another asset", mlzd(), mlzd(asset={"modelVersion": "churn-2"})),
+    (
+        "another asset of another engine type",
+        mlzd(guid=GUID, servingId="abc"),
+        mlzd(guid=GUID, servingId="abc", asset={"modelVersion": "churn-2"}, engineType="pmml"),
+    ),
+    ("the same version again", mlzv(schema=FREE), mlzv(schema=FREE)),
+    ("the same categories again", mlzv(schema=ONE_OR_TWO), mlzv(schema=ONE_OR_TWO)),
+    ("suspension", mlzd(), mlzd(suspend=True, replicas=3)),
+    ("a scoring service that is closed", mlzs(), mlzs(active=False)),
+]
+
+
+def titled(rows: list[tuple[Any, ...]]) -> list[Any]:
+    return [pytest.param(*row[1:], id=row[0]) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def shared(kubectl: Kubectl, crds: list[str]) -> str:
+    """A namespace for tests that leave nothing behind."""
+    kubectl("create", "namespace", "refused")
+    return "refused"
+
+
+def test_the_crds_are_established_without_complaint(kubectl: Kubectl, crds: list[str]) -> None:
+    found = json.loads(kubectl("get", "-o", "json", *crds).stdout)["items"]
+
+    assert len(found) == 4
+    for one in found:
+        conditions = {item["type"]: item["status"] for item in one["status"]["conditions"]}
+        assert conditions == {"NamesAccepted": "True", "Established": "True"}, conditions
+
+
+def test_every_example_applies_in_order(
+    kubectl: Kubectl, namespace: str, examples: list[Path]
+) -> None:
+    for path in examples:
+        answer = kubectl("apply", "-n", namespace, "--validate=strict", "-f", str(path))
+
+        assert answer.stdout.endswith(" created\n")
+        assert answer.stderr == ""
+    assert len(examples) >= 8
+
+
+@pytest.mark.parametrize(("manifest", "message"), titled(REFUSED_ON_CREATE))
+def test_a_bad_spec_is_refused_with_a_helpful_message(
+    kubectl: Kubectl, shared: str, manifest: Manifest, message: str
+) -> None:
+    answer = kubectl("create", "-n", shared, "--dry-run=server", manifest, check=False)
+
+    assert answer.returncode != 0
+    assert message in answer.stderr
+
+
+@pytest.mark.parametrize(("before", "after", "message"), titled(REFUSED_ON_UPDATE))
+def test_what_never_changes_is_refused_with_a_helpful_message(
+    kubectl: Kubectl, namespace: str, before: Manifest, after: Manifest, message: str
+) -> None:
+    kubectl("create", "-n", namespace, before)
+
+    answer = kubectl("replace", "-n", namespace, after, check=False)
+
+    assert answer.returncode != 0
+    assert message in answer.stderr
+
+
+@pytest.mark.parametrize(("before", "after"), titled(ALLOWED_UPDATES))
+def test_what_may_change_is_accepted(
+    kubectl: Kubectl, namespace: str, before: Manifest, after: Manifest
+) -> None:
+    kubectl("create", "-n", namespace, before)
+
+    answer = kubectl("replace", "-n", namespace, after)
+
+    assert " replaced" in answer.stdout
+
+
+def test_the_longest_name_is_accepted(kubectl: Kubectl, shared: str) -> None:
+    answer = kubectl("create", "-n", shared, "--dry-run=server", mlzd("a" * 45))
+
+    assert answer.returncode == 0
+
+
+def test_a_schema_in_status_comes_back_as_it_was(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("create", "-n", namespace, mlzv())
+    schema = {
+        "inputs": [
+            {"name": "x", "shape": [None, 4], "type": "float"},
+            {"name": "scalar", "shape": []},
+            {"name": "mixed", "categories": [True, 1, 2.5, "1", 9007199254740993]},
+            {"name": "limited", "range": [{"min": 0, "closed": "left"}, {"max": -1.5e300}]},
+        ],
+        "outputs": [{"name": "y", "shape": [None, None, 3], "byClass": False}],
+        "classes": ["no", "yes"],
+    }
+
+    _apply_status(kubectl, namespace, mlzv(), {"schema": schema})
+
+    found = _stored(kubectl, namespace, "mlzv/one")["status"]["schema"]
+    assert found == schema
+    assert [type(one) for one in found["inputs"][2]["categories"]] == [bool, int, float, str, int]
+
+
+def test_a_declared_schema_keeps_its_free_dimensions(kubectl: Kubectl, namespace: str) -> None:
+    schema = {"inputs": [{"name": "x", "shape": [None, 4]}]}
+
+    kubectl("apply", "-n", namespace, mlzv(schema=schema))
+
+    assert _stored(kubectl, namespace, "mlzv/one")["spec"]["schema"] == schema
+
+
+def test_scale_reads_and_writes_replicas(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("create", "-n", namespace, mlzd(replicas=1))
+    _apply_status(kubectl, namespace, mlzd(), {"replicas": 1, "selector": "mlz.dev/deployment=one"})
+
+    kubectl("scale", "-n", namespace, "mlzd/one", "--replicas=3")
+
+    path = f"/apis/mlz.dev/v1alpha1/namespaces/{namespace}/mlzdeployments/one/scale"
+    scale = json.loads(kubectl("get", "--raw", path).stdout)
+    assert scale["spec"] == {"replicas": 3}
+    assert scale["status"] == {"replicas": 1, "selector": "mlz.dev/deployment=one"}
+
+
+def test_scale_sets_replicas_where_there_were_none(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("create", "-n", namespace, mlzd())
+
+    kubectl("scale", "-n", namespace, "mlzd/one", "--replicas=2")
+
+    assert _stored(kubectl, namespace, "mlzd/one")["spec"]["replicas"] == 2
+
+
+READY = {"type": "Ready", "status": "True", "reason": "Serving"}
+UNREADY = {"type": "Ready", "status": "False", "reason": "PodsUnavailable"}
+AVAILABLE = {"type": "Available", "status": "True", "reason": "Serving"}
+RECONCILING = {"type": "Reconciling", "status": "True", "reason": "RollingOut"}
+STALLED = {"type": "Stalled", "status": "True", "reason": "QuotaExceeded"}
+SUSPENDED = {"type": "Suspended", "status": "True", "reason": "Suspended"}
+
+
+def test_get_wide_shows_the_columns(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("create", "-n", namespace, mlzd(engineType="onnx"))
+    active = {"version": "churn-1", "schemaDigest": "sha256:ab"}
+    status = {
+        "state": "ACTIVE",
+        "provider": "cpu",
+        "scoringUrl": "http://one",
+        "asset": {"active": active},
+        "conditions": _dated(AVAILABLE, READY),
+    }
+
+    _apply_status(kubectl, namespace, mlzd(), status)
+
+    assert _row(kubectl, namespace, "mlzd") == {
+        "NAME": "one",
+        "STATE": "ACTIVE",
+        "READY": "True",
+        "ENGINE": "onnx",
+        "PROVIDER": "cpu",
+        "ASSET": "churn-1",
+        "SCHEMA": "sha256:ab",
+        "URL": "http://one",
+        "REASON": "Serving",
+    }
+
+
+def test_the_reason_shown_is_the_one_that_explains_the_most(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl("create", "-n", namespace, mlzd())
+    steps = [
+        ([AVAILABLE, READY], "Serving"),
+        ([AVAILABLE, READY, RECONCILING], "RollingOut"),
+        ([AVAILABLE, READY, STALLED], "QuotaExceeded"),
+        ([AVAILABLE, READY, RECONCILING, STALLED], "QuotaExceeded"),
+        ([AVAILABLE, UNREADY], "PodsUnavailable"),
+        ([AVAILABLE, UNREADY, SUSPENDED], "Suspended"),
+        ([AVAILABLE, READY, RECONCILING], "RollingOut"),
+    ]
+
+    shown = []
+    for conditions, _ in steps:
+        _apply_status(kubectl, namespace, mlzd(), {"conditions": _dated(*conditions)})
+        shown.append(_row(kubectl, namespace, "mlzd")["REASON"])
+
+    assert shown == [reason for _, reason in steps]
+
+
+def test_all_kinds_are_in_the_category(
+    kubectl: Kubectl, namespace: str, examples: list[Path]
+) -> None:
+    for path in examples:
+        kubectl("apply", "-n", namespace, "-f", str(path))
+
+    names = kubectl("get", "-n", namespace, "mlz", "-o", "name").stdout.split()
+
+    assert len(names) == len(examples)
+    assert {name.split(".")[0] for name in names} == {kind.name.lower() for kind in crd.KINDS}
+
+
+@pytest.mark.parametrize("kind", crd.KINDS, ids=lambda kind: kind.short_name)
+def test_explain_tells_about_every_field(kubectl: Kubectl, crds: list[str], kind: crd.Kind) -> None:
+    tree = kubectl("explain", "--recursive", kind.short_name).stdout
+    spec = kubectl("explain", f"{kind.short_name}.spec").stdout
+
+    assert kind.description in tree.replace("\n    ", " ")
+    for name in kind.spec.model_json_schema(by_alias=True)["properties"]:
+        assert f"  {name}\t<" in spec
+    assert "<no description>" not in spec
+
+
+def _apply_status(kubectl: Kubectl, namespace: str, manifest: Manifest, status: Manifest) -> None:
+    """By server-side apply, as the operator does."""
+    head = {key: manifest[key] for key in ("apiVersion", "kind", "metadata")}
+    options = ("--server-side", "--subresource=status", "--field-manager=mlz-operator-status")
+    kubectl("apply", "-n", namespace, *options, head | {"status": status})
+
+
+def _stored(kubectl: Kubectl, namespace: str, name: str) -> Manifest:
+    found: Manifest = json.loads(kubectl("get", "-n", namespace, name, "-o", "json").stdout)
+    return found
+
+
+def _dated(*conditions: Manifest) -> list[Manifest]:
+    return [one | {"lastTransitionTime": "2026-01-01T00:00:00Z"} for one in conditions]
+
+
+def _row(kubectl: Kubectl, namespace: str, kind: str) -> dict[str, str]:
+    """The only row of ``kubectl get -o wide``, by column, without the age."""
+    header, row = kubectl("get", "-n", namespace, kind, "-o", "wide").stdout.splitlines()
+    starts = [header.index(name) for name in header.split()] + [None]
+    cells = [(header[a:b].strip(), row[a:b].strip()) for a, b in pairwise(starts)]
+    return {name: value for name, value in cells if name != "AGE"}
