@@ -54,14 +54,14 @@ class Node:
 
     def up(self) -> None:
         """Bring the cluster to life, whatever state it is in."""
-        if self._is_abandoned():
-            say(f"Removing what is left of the cluster of {ownership.owner(self._owner)}")
-            self.down(force=True)
-        ownership.require_ours(self._owner, self._outputs.checkout)
+        self._refuse_foreign()  # before minutes of building, and again when nobody else is at work
         ensure_packages(self._environ)
         self._binaries.ensure(NODE)
         with exclusive(NODE_LOCK, PURPOSE):
-            ownership.require_ours(self._owner, self._outputs.checkout)
+            self._refuse_foreign()
+            if self._is_abandoned():
+                say(f"Removing what is left of the cluster of {ownership.owner(self._owner)}")
+                self._remove()
             ownership.claim(self._owner, self._outputs.checkout)
             with Step("Control plane"):
                 self._start_control_plane()
@@ -74,12 +74,7 @@ class Node:
         with exclusive(NODE_LOCK, PURPOSE):
             if not force:
                 ownership.require_ours(self._owner, self._outputs.checkout)
-            with Step("Ending the pods"):
-                self._end_pods()
-            with Step("Ending the programs"):
-                self._processes.stop(tuple(reversed(NAMES)))
-            with Step("Cleaning up"):
-                self._remove_leftovers()
+            self._remove()
             NODE_LOCK.unlink()
 
     def load(self, archives: list[Path]) -> None:
@@ -102,6 +97,10 @@ class Node:
         say(f"  audit log {self._plane.settings.audit_log}")
         return ready and all(well)
 
+    def _refuse_foreign(self) -> None:
+        if not self._is_abandoned():
+            ownership.require_ours(self._owner, self._outputs.checkout)
+
     def _is_abandoned(self) -> bool:
         """Whether another checkout's cluster was here and none of its programs runs any more."""
         owner = ownership.owner(self._owner)
@@ -119,10 +118,9 @@ class Node:
         network.change_settings(self._places.state / "settings.json")
         network.ensure_bridge()
         self._programs.prepare()
-        # Its start takes a second, which the API server needs longer anyway.
         idle = [name for name in NAMES if self._processes.pid(name) is None]
         require_free([port for port in LISTENS if port[0] in idle])
-        self._processes.ensure(self._programs.containerd())
+        self._processes.ensure(self._programs.containerd())  # gets ready meanwhile
         self._plane.start()
 
     def _start_node(self) -> None:
@@ -146,6 +144,14 @@ class Node:
         if not api.exists(path):
             return False
         return node_is_ready(api.get(path), self._processes.started_at("kubelet"))
+
+    def _remove(self) -> None:
+        with Step("Ending the pods"):
+            self._end_pods()
+        with Step("Ending the programs"):
+            self._processes.stop(tuple(reversed(NAMES)))
+        with Step("Cleaning up"):
+            self._remove_leftovers()
 
     def _end_pods(self) -> None:
         """Kill containers by containerd, so that their shims end too."""

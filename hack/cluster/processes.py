@@ -89,6 +89,8 @@ class Processes:
             current = parse_stat(Path(f"/proc/{recorded.pid}/stat").read_text())
         except (FileNotFoundError, ProcessLookupError):
             return None
+        except (ValueError, IndexError):  # a record that a power cut left empty
+            return None
         return recorded.pid if same_process(recorded, current) else None
 
     def started_at(self, name: str) -> float:

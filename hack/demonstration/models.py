@@ -16,6 +16,7 @@ from cluster.places import CHECKOUT
 
 FOLDER = CHECKOUT / "build" / "demo"
 TARGET = "creditability"
+HELD_OUT = 200
 NUMBERS = (
     "duration_in_month",
     "credit_amount",
@@ -56,7 +57,7 @@ def file_types() -> list[str]:
 
 
 def credit_records(count: int) -> list[tuple[str, Record]]:
-    """The last applications of the data, each with what became of it."""
+    """Applications that no model has learned from, each with what became of it."""
     table = _applications().tail(count)
     rows = json.loads(table.drop(columns=[TARGET]).to_json(orient="records"))
     return list(zip(table[TARGET].tolist(), rows, strict=True))
@@ -69,7 +70,7 @@ def _filetype(path: Path) -> None:
 def _credit_xgboost(path: Path) -> None:
     import xgboost
 
-    table = _applications()
+    table = _applications().head(-HELD_OUT)
     features = table.drop(columns=[TARGET]).astype(
         {name: "category" for name in table if name not in NUMBERS and name != TARGET}
     )
@@ -83,7 +84,7 @@ def _credit_pmml(path: Path) -> None:
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.pipeline import Pipeline
 
-    table = _applications()
+    table = _applications().head(-HELD_OUT)
     trees = GradientBoostingClassifier(n_estimators=40, max_depth=3, random_state=7)
     pipeline = Pipeline([("trees", trees)])
     pipeline.fit(table[list(NUMBERS)], table[TARGET])

@@ -103,7 +103,7 @@ def _push(chapter: Chapter) -> tuple[str, str]:
         pushed = json.loads(_shown(command))
     uri = pushed["uri"].replace(f"127.0.0.1:{port}", _SERVICE)
     say(f"  {uri}")
-    return uri, pushed["digest"].removeprefix("sha256:")
+    return uri, pushed["sha256"]
 
 
 def _namespace() -> str:

@@ -132,5 +132,5 @@ def _last_line(path: Path) -> str:
 
 
 def _python(*words: str) -> None:
-    say(f"$ python3 {' '.join(words[:2])}")
+    say(f"$ python3 {' '.join(words[:3])}")
     subprocess.run([sys.executable, *words], cwd=CHECKOUT, check=True)
