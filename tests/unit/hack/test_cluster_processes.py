@@ -153,3 +153,11 @@ def test_what_never_gets_ready_is_told_with_its_last_words(processes: Processes)
 
     with pytest.raises(ClusterError, match=r"sleeper was not ready in 0 s"):
         processes.wait(lambda: False, "sleeper", limit_seconds=0)
+
+
+def test_a_record_cut_short_by_a_power_cut_means_nothing_runs(tmp_path: Path) -> None:
+    record = tmp_path / "processes" / "sleeper"
+    record.parent.mkdir()
+    record.touch()
+
+    assert Processes(tmp_path, os.environ).pid("sleeper") is None
