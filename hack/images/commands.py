@@ -101,6 +101,7 @@ def _build(targets: Sequence[str], *, renew_base: bool) -> None:
             parts.own_parts(CHECKOUT, prepared_uv(), architecture or platform.machine()),
             with_docker=architecture is not None,
         )
+        build.store.clear()
         if renew_base:
             build.store.forget(debian.part())
         _bring_up_to_date(build, targets)
@@ -115,7 +116,6 @@ def _bring_up_to_date(build: Build, targets: Sequence[str]) -> None:
     if results.are_current(names):
         say(f"✓ {len(names)} images are up to date")
         return
-    build.store.clear()
     build.write(names, results.unfinished(names))
     outdated = results.record(names)
     if build.with_docker:

@@ -42,6 +42,8 @@ class Reason(StrEnum):
     DUPLICATE_DEPLOYMENT = "DuplicateDeployment"
     DUPLICATE_DISPLAY_NAME = "DuplicateDisplayName"
     NAME_CONFLICT = "NameConflict"
+    WRITE_CONFLICT = "WriteConflict"
+    DELETION_BRAKED = "DeletionBraked"
     # Getting the asset.
     ASSET_NOT_FOUND = "AssetNotFound"
     ACCESS_DENIED = "AccessDenied"
@@ -66,6 +68,7 @@ class Reason(StrEnum):
     ACCELERATOR_UNAVAILABLE = "AcceleratorUnavailable"
     QUOTA_EXCEEDED = "QuotaExceeded"
     POD_REFUSED = "PodRefused"
+    OBJECT_REFUSED = "ObjectRefused"
     MODEL_LOAD_FAILED = "ModelLoadFailed"
     WARM_UP_FAILED = "WarmUpFailed"
     OUT_OF_MEMORY = "OutOfMemory"
@@ -93,6 +96,8 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.DUPLICATE_DEPLOYMENT: "An older deployment serves this model version in the service.",
     Reason.DUPLICATE_DISPLAY_NAME: "An older deployment has this display name.",
     Reason.NAME_CONFLICT: "An object of the needed name exists and belongs to somebody else.",
+    Reason.WRITE_CONFLICT: "Somebody keeps changing an object of ours back.",
+    Reason.DELETION_BRAKED: "Too many workloads were to be deleted at once; they wait.",
     Reason.ASSET_NOT_FOUND: "The store says that there is nothing at the URI.",
     Reason.ACCESS_DENIED: "The store refused the credentials, or wanted some and got none.",
     Reason.STORE_UNREACHABLE: "The store's host is unknown or does not answer.",
@@ -114,6 +119,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.ACCELERATOR_UNAVAILABLE: "No node has, or the pod did not find, the wanted accelerator.",
     Reason.QUOTA_EXCEEDED: "A ResourceQuota forbids the pods.",
     Reason.POD_REFUSED: "The API server refuses the pods, for example by an admission policy.",
+    Reason.OBJECT_REFUSED: "The API server refuses an object that the deployment needs.",
     Reason.MODEL_LOAD_FAILED: "The engine's library cannot load the model.",
     Reason.WARM_UP_FAILED: "The warm-up score failed, was not finite or took too long.",
     Reason.OUT_OF_MEMORY: "A container was killed for using more memory than its limit.",

@@ -5,7 +5,7 @@ Level-triggered: it looks at what is, never at what happened. Running it again c
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +18,10 @@ from mlz.cluster.cache import Cache, controller_of
 from mlz.cluster.events import Recorder
 from mlz.cluster.kinds import Kind
 from mlz.cluster.observe import Observer
+from mlz.errors import MlzError
 from mlz.lifecycle import deployments, models, services, versions
 from mlz.lifecycle.deployments import Decision
-from mlz.lifecycle.facts import DeploymentFacts
+from mlz.lifecycle.facts import DeploymentFacts, Finding
 from mlz.lifecycle.report import event_of, status_of
 from mlz.model.document import Document
 from mlz.resources import desired, inspection
@@ -78,9 +79,16 @@ def _deployment(body: Body, world: World) -> float | None:
     decision = deployments.decide(facts)
     plan = _plan(facts, decision, world)
     objects = desired.objects(plan)
-    world.writer.apply_all(objects)
-    world.writer.prune(world.cache.owned_by(deployment.meta.uid), desired.kept(plan, objects))
+    refusal: MlzError | None = None
+    try:
+        world.writer.apply_all(objects)
+        world.writer.prune(world.cache.owned_by(deployment.meta.uid), desired.kept(plan, objects))
+    except MlzError as error:
+        refusal = error
+        decision = replace(decision, finding=Finding(error.reason, error.message))
     _report(deployment, body, status_of(facts, decision), world)
+    if refusal is not None:
+        raise refusal
     return decision.requeue_seconds
 
 
@@ -121,13 +129,20 @@ def _version(body: Body, world: World) -> float | None:
     version = parsing.model_version(body)
     facts = world.observer.version_facts(version, world.clock())
     decision = versions.decide(facts)
-    _report(version, body, decision.status, world)
-    owned = world.cache.owned_by(version.meta.uid)
+    refusal: MlzError | None = None
+    status = decision.status
     if decision.inspect and facts.pod is None:
         deadline = world.settings.inspection_deadline_seconds
-        world.writer.apply_all([inspection.build(version, world.defaults, deadline)])
+        try:
+            world.writer.apply_all([inspection.build(version, world.defaults, deadline)])
+        except MlzError as error:
+            refusal = error
+            status = versions.pending(facts, Finding(error.reason, error.message))
+    _report(version, body, status, world)
     if not decision.inspect:
-        world.writer.prune(owned, wanted=())
+        world.writer.prune(world.cache.owned_by(version.meta.uid), wanted=())
+    if refusal is not None:
+        raise refusal
     return decision.requeue_seconds
 
 

@@ -16,6 +16,7 @@ from mlz.errors import Reason
 from mlz.model.document import StatusDocument
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+MESSAGE_LIMIT = 4096
 
 
 class ConditionType(StrEnum):
@@ -44,11 +45,11 @@ class Condition(StatusDocument):
 def condition(
     kind: ConditionType, status: bool | None, reason: Reason, message: str = ""
 ) -> Condition:
-    """A condition without time and generation; None is Unknown."""
+    """A condition without time and generation; None is Unknown, and long words are clipped."""
     word: Literal["True", "False", "Unknown"] = (
         "Unknown" if status is None else "True" if status else "False"
     )
-    return Condition(type=kind.value, status=word, reason=reason.value, message=message)
+    return Condition(type=kind.value, status=word, reason=reason.value, message=_clipped(message))
 
 
 def dated(
@@ -80,6 +81,11 @@ def timestamp(moment: datetime) -> str:
 def moment(text: str) -> datetime:
     """The reverse of ``timestamp``; fractions of a second are accepted."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _clipped(message: str) -> str:
+    """Others' words have no limit; the API server's is ours, and a screen ends long before."""
+    return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…"
 
 
 def _transition(wanted: Condition, previous: Condition | None, now: datetime) -> str:

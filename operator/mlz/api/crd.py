@@ -37,11 +37,6 @@ _KEPT = frozenset({
 })  # fmt: skip
 _DROPPED = frozenset({"$defs", "additionalProperties", "anyOf", "default", "title"})
 _NULL = {"type": "null"}
-# Types of ``model`` that describe a field for programmers only.
-_DESCRIBED_HERE = {
-    "framework.name": "Name of the library, for example xgboost.",
-    "framework.version": "Its version, as the model file says.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +283,7 @@ def _converted_properties(
     converted = {}
     for name, field in properties.items():
         # Its own one: the description of its type would say the same wherever the type is used.
-        known_here = f"{place.rpartition('.')[2]}.{name}"
-        description = field.get("description") or _DESCRIBED_HERE.get(known_here)
+        description = field.get("description")
         if not description:
             raise ValueError(f"{place}.{name} has no description")
         described = field | {"description": description}

@@ -18,11 +18,10 @@ from mlz.model.schema import Schema
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253)]
+_QUANTITY = r"^[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i)?$"
 Quantity = Annotated[
     str | int,
-    Field(
-        json_schema_extra={"x-kubernetes-int-or-string": True, "pattern": r"^[0-9.]+[A-Za-z]{0,2}$"}
-    ),
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True, "pattern": _QUANTITY}),
 ]
 
 

@@ -6,6 +6,7 @@ nobody has changed a field of it since. Objects that we do not know yet are appl
 a stranger's object of the same name answers with a conflict instead of being taken over.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,25 +14,31 @@ from kubernetes.utils import parse_quantity
 
 from mlz.api import names
 from mlz.cluster.cache import Cache
-from mlz.cluster.client import ApiConflictError, KubeClient, Manifest
-from mlz.cluster.kinds import BY_NAME, Kind
+from mlz.cluster.client import ApiConflictError, ApiRefusalError, KubeClient, Manifest
+from mlz.cluster.kinds import BY_NAME, WORKLOAD, Kind
+from mlz.cluster.safety import Brakes
 from mlz.errors import Reason, RetryableError
+
+_QUOTA = re.compile("exceeded quota|must specify (limits|requests|cpu|memory)")
 
 
 class Writer:
     """Writes objects and puts the answers into the cache, so that we read our own writes."""
 
-    def __init__(self, client: KubeClient, cache: Cache) -> None:
+    def __init__(self, client: KubeClient, cache: Cache, brakes: Brakes) -> None:
         self._client = client
         self._cache = cache
+        self._brakes = brakes
 
     def apply_all(self, manifests: Iterable[Manifest]) -> None:
         """
         Make the cluster hold these objects.
 
         Raises:
-            RetryableError: an object of that name belongs to somebody else (NameConflict).
-            ApiError: as the API server answered.
+            RetryableError: an object of that name belongs to somebody else (NameConflict), is
+                changed back again and again (WriteConflict), or is refused (QuotaExceeded,
+                ObjectRefused).
+            ApiOutageError: the API server cannot be reached.
         """
         for manifest in manifests:
             self._apply(stamped(manifest))
@@ -39,12 +46,20 @@ class Writer:
     def prune(
         self, owned: Iterable[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Delete owned objects that are not wanted, each by its uid."""
+        """
+        Delete owned objects that are not wanted, each by its uid.
+
+        Raises:
+            RetryableError: too many workloads are to go within a minute (DeletionBraked).
+            ApiOutageError: the API server cannot be reached.
+        """
         kept = {_identity(manifest) for manifest in wanted}
         for body in owned:
             if _identity(body) not in kept and "deletionTimestamp" not in body["metadata"]:
                 meta = body["metadata"]
                 kind = BY_NAME[body["kind"]]
+                if kind is WORKLOAD:
+                    self._brakes.before_deletion(len(self._cache.of_kind(WORKLOAD)))
                 self._client.delete(kind, meta["namespace"], meta["name"], meta["uid"])
 
     def write_status(self, kind: Kind, body: Mapping[str, Any], status: Manifest) -> bool:
@@ -75,6 +90,8 @@ class Writer:
         known = self._cache.get(kind, meta["namespace"], meta["name"])
         if known is not None and is_applied(manifest, known):
             return
+        stamp = meta["annotations"][names.ANNOTATION_APPLIED_HASH]
+        self._brakes.before_apply(kind.kind, meta["namespace"], meta["name"], stamp)
         try:
             answer = self._client.apply(
                 kind, manifest, manager=names.FIELD_MANAGER, force=known is not None
@@ -85,7 +102,16 @@ class Writer:
                 f"{kind.kind} '{meta['name']}' is needed and belongs to somebody else: "
                 f"{error.message}; rename or delete it",
             ) from error
+        except ApiRefusalError as error:
+            reason = Reason.QUOTA_EXCEEDED if is_quota(error.message) else Reason.OBJECT_REFUSED
+            text = f"{kind.kind} '{meta['name']}' is refused: {error.message}"
+            raise RetryableError(reason, text) from error
         self._cache.put(answer)
+
+
+def is_quota(message: str) -> bool:
+    """Whether the API server's words speak of a ResourceQuota or LimitRange."""
+    return _QUOTA.search(message) is not None
 
 
 def stamped(manifest: Manifest) -> Manifest:

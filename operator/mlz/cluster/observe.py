@@ -4,7 +4,6 @@ Facts about one resource, gathered from the cache; only a log that holds a schem
 Absence is None, a refusal is a value, only an outage raises.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Any
 from mlz.api import names, parsing
 from mlz.api.parsing import Deployment, ModelVersion, ScoringService
 from mlz.cluster import kinds
+from mlz.cluster.apply import is_quota
 from mlz.cluster.cache import Cache
 from mlz.cluster.client import KubeClient
 from mlz.errors import Reason
@@ -30,7 +30,6 @@ from mlz.resources import inspection, versions, workload
 from mlz.settings import Defaults, OperatorSettings
 
 Body = Mapping[str, Any]
-_QUOTA = re.compile("exceeded quota|must specify (limits|requests|cpu|memory)")
 
 
 class Observer:
@@ -201,7 +200,7 @@ def _replica_failure(status: Body) -> Finding | None:
     if failed is None:
         return None
     words = failed.get("message", "")
-    reason = Reason.QUOTA_EXCEEDED if _QUOTA.search(words) else Reason.POD_REFUSED
+    reason = Reason.QUOTA_EXCEEDED if is_quota(words) else Reason.POD_REFUSED
     return Finding(reason, words)
 
 

@@ -20,6 +20,7 @@ from mlz.cluster.cache import Cache
 from mlz.cluster.client import ApiError, KubeClient
 from mlz.cluster.events import Recorder
 from mlz.cluster.observe import Observer
+from mlz.cluster.safety import Brakes
 from mlz.controller.auditor import Auditor
 from mlz.controller.health import HealthServer
 from mlz.controller.leader import Leadership
@@ -103,7 +104,7 @@ class Operator:
         return World(
             cache=self._cache,
             observer=Observer(self._cache, client, defaults, self._settings),
-            writer=Writer(client, self._cache),
+            writer=Writer(client, self._cache, Brakes(time.monotonic)),
             recorder=Recorder(client, _now),
             defaults=defaults,
             settings=self._settings,

@@ -20,7 +20,7 @@ from mlz.lifecycle.checks import (
     accelerator_is_missing,
     first_finding,
 )
-from mlz.lifecycle.facts import DeploymentFacts, Finding
+from mlz.lifecycle.facts import DeploymentFacts, Finding, known_reason
 from mlz.lifecycle.versions import is_accepted, wanted_digest
 from mlz.model.asset import Provider
 
@@ -98,8 +98,8 @@ def _suspended(facts: DeploymentFacts) -> Decision:
     running = facts.active_version or facts.version
     return Decision(
         State.SUSPENDED,
-        run=running if facts.workload is not None else None,
-        keep=facts.workload is not None and running is None,
+        # A workload that cannot be built anew goes: kept as it is it would keep its pods.
+        run=running if facts.workload is not None and _is_buildable(facts, running) else None,
         target=facts.version,
         provider=_provider(facts)[0],
     )
@@ -108,11 +108,10 @@ def _suspended(facts: DeploymentFacts) -> Decision:
 def _held_up(facts: DeploymentFacts, finding: Finding | None) -> Decision:
     """The wanted asset may not be rolled out (yet): what serves goes on serving."""
     active = _still_active(facts)
-    is_same = facts.version is not None and _is_active(facts, facts.version)
     decision = Decision(
-        _held_up_state(facts, finding, is_same=is_same),
+        _held_up_state(facts, finding),
         run=facts.active_version if active is not None else None,
-        keep=active is not None and facts.active_version is None,
+        keep=active is not None and not _is_buildable(facts, facts.active_version),
         replicas=wanted_replicas(facts),
         active=active,
         target=facts.version,
@@ -126,13 +125,31 @@ def _held_up(facts: DeploymentFacts, finding: Finding | None) -> Decision:
     return _with_provider(decision, facts)
 
 
-def _held_up_state(facts: DeploymentFacts, finding: Finding | None, *, is_same: bool) -> State:
+def _held_up_state(facts: DeploymentFacts, finding: Finding | None) -> State:
     permanent = finding is not None and finding.permanent
-    if _still_active(facts) is None:
+    active = _still_active(facts)
+    if active is None:
         return State.FAILED if permanent else State.INITIALIZING
-    if is_same:
+    if active.version == _wanted_name(facts):
         return _settled_state(facts)
     return State.READY if permanent else State.UPDATING
+
+
+def _wanted_name(facts: DeploymentFacts) -> str | None:
+    """The wanted version's name, also where somebody has deleted it; None if unreadable."""
+    if facts.version is not None:
+        return facts.version.meta.name
+    return None if facts.deployment.spec is None else facts.deployment.spec.asset.model_version
+
+
+def _is_buildable(facts: DeploymentFacts, version: ModelVersion | None) -> bool:
+    """Whether a workload of this version would come out as it was made; else it must stay."""
+    spec, service = facts.deployment.spec, facts.scoring_service
+    if spec is None or service is None or service.spec is None:
+        return False
+    if version is None or version.spec is None:
+        return False
+    return version.spec.engine_type is spec.engine_type
 
 
 def _rolled_out(facts: DeploymentFacts, version: ModelVersion) -> Decision:
@@ -173,7 +190,7 @@ def _on_the_way(facts: DeploymentFacts, version: ModelVersion, finding: Finding 
             decision,
             state=State.READY,
             run=facts.active_version,
-            keep=facts.active_version is None,
+            keep=not _is_buildable(facts, facts.active_version),
             requeue_seconds=None,
         )
     return replace(decision, state=State.UPDATING)
@@ -286,11 +303,12 @@ def _remembered(facts: DeploymentFacts) -> Finding | None:
     if failure is None or version is None:
         return None
     unchanged = status.observed_generation == facts.deployment.meta.generation
-    if not unchanged or failure.reason in FORGOTTEN:
+    reason = known_reason(failure.reason)
+    if not unchanged or reason is None or reason in FORGOTTEN:
         return None
     if failure.asset_digest != wanted_digest(version):
         return None
-    return Finding(Reason(failure.reason), failure.message, permanent=True)
+    return Finding(reason, failure.message, permanent=True)
 
 
 def _failure(facts: DeploymentFacts, finding: Finding | None) -> Failure | None:

@@ -22,6 +22,11 @@ class Finding:
     permanent: bool = False
 
 
+def known_reason(word: str) -> Reason | None:
+    """The reason of that word, or None where only a newer operator knows it."""
+    return next((one for one in Reason if one == word), None)
+
+
 @dataclass(frozen=True, slots=True)
 class PodFacts:
     """

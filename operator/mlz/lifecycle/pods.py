@@ -48,14 +48,13 @@ def inspection_facts(pod: Body) -> InspectionPodFacts:
     """An inspection pod as a decision sees it."""
     ended = next(_terminations(pod), None)
     outcome = None if ended is None else from_message(ended.get("message", ""))
-    finding = None if outcome is not None else finding_of(pod, Provider.CPU)
-    finished = None if ended is None else ended.get("finishedAt")
-    if ended is None and _status(pod).get("phase") == "Failed":
-        finished = pod["metadata"]["creationTimestamp"]
+    finding = None
+    if outcome is None:
+        finding = finding_of(pod, Provider.CPU) or _silent(pod)
     return InspectionPodFacts(
         name=pod["metadata"]["name"],
         outcome=outcome,
-        finished=None if finished is None else moment(finished),
+        finished=_finished(pod, ended),
         finding=finding,
     )
 
@@ -78,6 +77,21 @@ def finding_of(pod: Body, provider: Provider) -> Finding | None:
         or _evicted(pod)
         or _crashed(pod)
     )
+
+
+def _finished(pod: Body, ended: Body | None) -> datetime | None:
+    """When an inspection ended; a pod that was lost or evicted does not always say."""
+    if ended is None and _status(pod).get("phase") != "Failed":
+        return None
+    told = None if ended is None else ended.get("finishedAt")
+    return moment(told or pod["metadata"]["creationTimestamp"])
+
+
+def _silent(pod: Body) -> Finding | None:
+    """An image of somebody else's may end well and leave nothing."""
+    if _status(pod).get("phase") != "Succeeded":
+        return None
+    return Finding(Reason.ENGINE_CRASHED, "the inspection ended with exit code 0 and no outcome")
 
 
 def _unschedulable(pod: Body, provider: Provider) -> Finding | None:
@@ -111,7 +125,9 @@ def _cannot_start(pod: Body) -> Finding | None:
         waiting = container.get("state", {}).get("waiting") or {}
         word, words = waiting.get("reason", ""), waiting.get("message", "")
         if word in _IMAGE_WORDS:
-            text = f"image '{container.get('image', '')}': {words or word}"
+            # Between two tries Kubernetes repeats the words of the last one behind its own.
+            last_try = words.rpartition("ErrImagePull: ")[2]
+            text = f"image '{container.get('image', '')}': {last_try or word}"
             return Finding(Reason.IMAGE_PULL_FAILED, text)
         if word in _CONFIG_WORDS:
             return Finding(Reason.POD_REFUSED, f"container '{container['name']}': {words or word}")
@@ -147,11 +163,17 @@ def _never_restarts(pod: Body) -> bool:
 
 
 def _able_since(pod: Body) -> datetime | None:
-    """When the pod was given to its node, unless something other than the asset holds it up."""
+    """
+    When the pod was given to its node, unless something other than the asset holds it up.
+
+    A pod that was ready and is not any more gets its time anew: its loss is no late start.
+    """
     started = _status(pod).get("startTime")
-    if started is None or _cannot_start(pod) is not None:
+    over = "deletionTimestamp" in pod["metadata"] or _status(pod).get("phase") == "Failed"
+    if started is None or over or _cannot_start(pod) is not None:
         return None
-    return moment(started)
+    unready = _condition(pod, "Ready").get("lastTransitionTime") or started
+    return max(moment(started), moment(unready))
 
 
 def _terminations(pod: Body) -> Iterator[Body]:

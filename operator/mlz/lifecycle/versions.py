@@ -6,14 +6,14 @@ long as it has lasted already, within bounds: a back-off that needs no counter a
 restart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mlz.api.conditions import Condition, ConditionType, condition, dated, find, moment
 from mlz.api.parsing import ModelVersion
 from mlz.api.v1alpha1 import ModelVersionStatus
 from mlz.errors import Reason
-from mlz.lifecycle.facts import Finding, InspectionPodFacts, VersionFacts
+from mlz.lifecycle.facts import Finding, InspectionPodFacts, VersionFacts, known_reason
 from mlz.model.asset import Inspection
 
 FIRST_RETRY_SECONDS = 10
@@ -43,9 +43,9 @@ def decide(facts: VersionFacts) -> VersionDecision:
     if is_final(version):
         return VersionDecision(_carried_on(facts), inspect=False)
     if not facts.engine_image:
-        return VersionDecision(_pending(facts, _no_image(version)), inspect=False)
+        return VersionDecision(pending(facts, _no_image(version)), inspect=False)
     if facts.pod is None:
-        return VersionDecision(_pending(facts, _last_hiccup(version)), inspect=True)
+        return VersionDecision(pending(facts, _last_hiccup(version)), inspect=True)
     return _after_pod(facts, facts.pod)
 
 
@@ -54,7 +54,10 @@ def is_final(version: ModelVersion) -> bool:
     ready = find(version.status.conditions, ConditionType.READY)
     if ready is None or version.status.observed_generation != version.meta.generation:
         return False
-    return ready.status == "True" or (ready.status == "False" and ready.reason != Reason.INSPECTING)
+    if ready.status == "True":
+        return True
+    # A refusal in the words of a newer operator is none to us: we look for ourselves.
+    return ready.status == "False" and known_reason(ready.reason) not in (None, Reason.INSPECTING)
 
 
 def is_accepted(version: ModelVersion) -> bool:
@@ -73,10 +76,8 @@ def refusal(version: ModelVersion) -> Finding | None:
     if version.fault is not None:
         text = f"model version '{version.meta.name}': {version.fault}"
         return Finding(Reason.INVALID_SPEC, text, permanent=True)
-    stalled = find(version.status.conditions, ConditionType.STALLED)
-    if stalled is None:
-        return None
-    return Finding(Reason(stalled.reason), stalled.message, permanent=is_final(version))
+    told = _last_hiccup(version)
+    return None if told is None else replace(told, permanent=is_final(version))
 
 
 def wanted_digest(version: ModelVersion) -> str | None:
@@ -87,13 +88,26 @@ def wanted_digest(version: ModelVersion) -> str | None:
     return None if declared is None else f"sha256:{declared}"
 
 
+def pending(facts: VersionFacts, hiccup: Finding | None) -> ModelVersionStatus:
+    """The status of a version that waits for its inspection, and what holds that up."""
+    if hiccup is None and not facts.version.status.conditions:
+        # Nothing is known yet, and soon it is: one write less for every new version.
+        return facts.version.status
+    waiting = condition(ConditionType.READY, None, Reason.INSPECTING, "the asset is being checked")
+    working = condition(ConditionType.RECONCILING, True, Reason.INSPECTING)
+    if hiccup is None:
+        return _status(facts, waiting, working)
+    stalled = condition(ConditionType.STALLED, True, hiccup.reason, hiccup.message)
+    return _status(facts, waiting, working, stalled)
+
+
 def _after_pod(facts: VersionFacts, pod: InspectionPodFacts) -> VersionDecision:
     if pod.outcome is not None and not pod.outcome.retryable:
         return VersionDecision(_outcome(facts, pod.outcome), inspect=False)
     hiccup = pod.finding
     if pod.outcome is not None and pod.outcome.reason is not None:
         hiccup = Finding(pod.outcome.reason, pod.outcome.message or "")
-    status = _pending(facts, hiccup or _last_hiccup(facts.version))
+    status = pending(facts, hiccup or _last_hiccup(facts.version))
     if pod.finished is None:
         return VersionDecision(status, inspect=True)
     wait = _retry_at(status, pod.finished) - facts.now
@@ -134,18 +148,6 @@ def _refused(facts: VersionFacts, reason: Reason, message: str) -> ModelVersionS
     )
 
 
-def _pending(facts: VersionFacts, hiccup: Finding | None) -> ModelVersionStatus:
-    if hiccup is None and not facts.version.status.conditions:
-        # Nothing is known yet, and soon it is: one write less for every new version.
-        return facts.version.status
-    waiting = condition(ConditionType.READY, None, Reason.INSPECTING, "the asset is being checked")
-    working = condition(ConditionType.RECONCILING, True, Reason.INSPECTING)
-    if hiccup is None:
-        return _status(facts, waiting, working)
-    stalled = condition(ConditionType.STALLED, True, hiccup.reason, hiccup.message)
-    return _status(facts, waiting, working, stalled)
-
-
 def _carried_on(facts: VersionFacts) -> ModelVersionStatus:
     return facts.version.status
 
@@ -162,7 +164,8 @@ def _status(facts: VersionFacts, *conditions: Condition) -> ModelVersionStatus:
 def _last_hiccup(version: ModelVersion) -> Finding | None:
     """A try that is still going on has not healed what stopped the last one."""
     stalled = find(version.status.conditions, ConditionType.STALLED)
-    return None if stalled is None else Finding(Reason(stalled.reason), stalled.message)
+    reason = None if stalled is None else known_reason(stalled.reason)
+    return None if stalled is None or reason is None else Finding(reason, stalled.message)
 
 
 def _no_image(version: ModelVersion) -> Finding:

@@ -40,8 +40,10 @@ class Provider(StrEnum):
 class Framework(Document):
     """What wrote the model, as far as the file says."""
 
-    name: str
-    version: str | None = None
+    name: str = Field(max_length=253, description="Name of the library, for example xgboost.")
+    version: str | None = Field(
+        None, max_length=253, description="Its version, as the model file says."
+    )
 
 
 class Asset(Document):

@@ -131,5 +131,15 @@ class Schema(Document):
 
     def digest(self) -> str:
         """``sha256:<hex>`` of the canonical document: equal schemas, equal digests."""
-        canonical = json.dumps(self.to_document(), sort_keys=True, separators=(",", ":"))
+        document = _canonical(self.to_document())
+        canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _canonical(value: object) -> object:
+    """Whole floats as integers: that is how the API server gives them back."""
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -54,7 +54,7 @@ class RequestParser:
         """Parse the next bytes of the connection."""
         if self.broken:
             return
-        before = self.incoming
+        before, whole = self.incoming, len(self.ready)
         progress = before.progress if before is not None else 0
         try:
             self._parser.feed_data(data)
@@ -64,8 +64,10 @@ class RequestParser:
             self.break_off(error)
         except httptools.HttpParserError as error:
             self.break_off(RequestError(Problem.BAD_REQUEST, f"malformed HTTP: {error}"))
-        if before is not None and before is self.incoming and before.progress == progress:
-            self._note_silence(before, len(data))
+        incoming = self.incoming
+        if incoming is not None and len(self.ready) == whole:
+            same = before is incoming and incoming.progress == progress
+            self._note_silence(incoming, len(data), silent=same)
 
     def break_off(self, error: Exception) -> None:
         """Answer with an error after what is ready, and read no more."""
@@ -152,6 +154,7 @@ class RequestParser:
         version = self._parser.get_http_version()
         incoming.is_http_10 = version == "1.0"
         incoming.keep_alive = self._parser.should_keep_alive()
+        incoming.silent_bytes = 0
         incoming.head = finished_head(incoming, self._parser.get_method(), version)
         length = incoming.content_length()
         if length > self._limits.max_body_bytes:
@@ -171,8 +174,9 @@ class RequestParser:
         if incoming.head_bytes > self._limits.max_head_bytes:
             self.break_off(self._head_too_large())
 
-    def _note_silence(self, incoming: Incoming, size: int) -> None:
-        incoming.silent_bytes += size
+    def _note_silence(self, incoming: Incoming, size: int, *, silent: bool) -> None:
+        """Bound what the parser holds back: heads by all their bytes, bodies by what adds nothing."""
+        incoming.silent_bytes += size if silent or incoming.head is None else 0
         if incoming.silent_bytes > self._limits.max_head_bytes:
             self.break_off(self._head_too_large())
 

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import uvloop
@@ -45,6 +45,12 @@ class Started:
     group: Connections
     service: Service
 
+    @property
+    def port(self) -> int:
+        """The port that was really taken."""
+        port: int = self.server.sockets[0].getsockname()[1]
+        return port
+
 
 def serve(settings: EngineSettings, machine: Machine, announce: Announce) -> None:
     """
@@ -56,32 +62,57 @@ def serve(settings: EngineSettings, machine: Machine, announce: Announce) -> Non
     Raises:
         RejectedError: the port cannot be had, or the asset cannot be served.
     """
+
+    async def until_signal() -> None:
+        stop = asyncio.Event()
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        process = Process(settings, lambda worker: load(worker, settings, machine))
+        await process.run(announce, stop)
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, machine, announce))
+        runner.run(until_signal())
 
 
-async def _serve(settings: EngineSettings, machine: Machine, announce: Announce) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    started = await start(settings)
-    worker = Worker(loop)
-    sweeper = asyncio.create_task(_sweep(started.group))
-    try:
-        runtime = await _loaded(worker, settings, machine, stop)
-        if runtime is not None:
-            open_for_scoring(started, runtime, worker, settings)
-            announce(settings.host, started.server.sockets[0].getsockname()[1])
-            await stop.wait()
-            await drain(started, settings)
-    finally:
-        sweeper.cancel()
-        started.server.close()
-        worker.stop()
+@dataclass(frozen=True, slots=True)
+class Process:
+    """
+    One scoring process.
+
+    Args:
+        load: makes the runtime, in the worker's thread where it blocks.
+        limits: of connections; absent means those of the settings.
+    """
+
+    settings: EngineSettings
+    load: Callable[[Worker], Awaitable[Runtime]]
+    limits: HttpLimits | None = None
+
+    async def run(self, announce: Announce, stop: asyncio.Event) -> None:
+        """
+        Listen, load, be ready until ``stop`` is set, drain.
+
+        Raises:
+            RejectedError: the port cannot be had, or the asset cannot be served.
+        """
+        settings = self.settings
+        started = await listen(settings, self.limits)
+        worker = Worker(started.group.loop)
+        sweeper = asyncio.create_task(_sweep(started.group))
+        try:
+            runtime = await _unless(stop, self.load(worker))
+            if runtime is not None:
+                open_for_scoring(started, runtime, worker, settings)
+                announce(settings.host, started.port)
+                await stop.wait()
+                await drain(started, settings)
+        finally:
+            sweeper.cancel()
+            started.server.close()
+            worker.stop()
 
 
-async def start(settings: EngineSettings) -> Started:
+async def listen(settings: EngineSettings, limits: HttpLimits | None = None) -> Started:
     """
     Listen; nothing is loaded yet.
 
@@ -91,7 +122,7 @@ async def start(settings: EngineSettings) -> Started:
     loop = asyncio.get_running_loop()
     ids = tuple(name for name in (settings.deployment_guid, settings.serving_id) if name)
     service = Service(settings.model_name, ids)
-    limits = HttpLimits(settings.max_body_bytes, settings.body_timeout_seconds)
+    limits = limits or HttpLimits(settings.max_body_bytes, settings.body_timeout_seconds)
     group = Connections(Api(service), limits, loop)
     _refresh_headers(group)
     try:
@@ -145,30 +176,33 @@ async def drain(started: Started, settings: EngineSettings) -> None:
     log.info("drained", extra={"unanswered": started.group.busy})
 
 
-async def _loaded(
-    worker: Worker, settings: EngineSettings, machine: Machine, stop: asyncio.Event
-) -> Runtime | None:
-    """The model, loaded and warm, or None where a signal came first."""
-    loading = asyncio.create_task(_load(worker, settings, machine))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if loading.done():
-        return loading.result()
-    loading.cancel()
-    return None
+async def load(worker: Worker, settings: EngineSettings, machine: Machine) -> Runtime:
+    """
+    The model of the settings, loaded and warm.
 
-
-async def _load(worker: Worker, settings: EngineSettings, machine: Machine) -> Runtime:
+    Raises:
+        RejectedError: it cannot be served.
+    """
     loaded = await worker.call(lambda: load_model(settings, machine))
     limit = settings.warm_up_timeout_seconds
     try:
         async with asyncio.timeout(limit):
             return await worker.call(lambda: warmed_up(loaded))
     except TimeoutError as error:
-        raise RejectedError(
-            Reason.WARM_UP_FAILED, f"the first score took longer than {limit:g} s"
-        ) from error
+        text = f"the first score took longer than {limit:g} s"
+        raise RejectedError(Reason.WARM_UP_FAILED, text) from error
+
+
+async def _unless(stop: asyncio.Event, loading: Awaitable[Runtime]) -> Runtime | None:
+    """The loaded model, or None where a signal came first."""
+    task = asyncio.ensure_future(loading)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    return None
 
 
 async def _sweep(group: Connections) -> None:

@@ -64,7 +64,8 @@ def download(source: Source, target: Path, wanted: Wanted, pace: Pace) -> Downlo
             try:
                 return transfer.run()
             except RetryableError as error:
-                if attempt == pace.max_attempts or _is_hopeless(error, pace.clock() - started):
+                elapsed = pace.clock() - started
+                if attempt == pace.max_attempts or _is_hopeless(error, elapsed, pace):
                     raise
                 log.warning(
                     "fetching again",
@@ -155,8 +156,9 @@ class _Transfer:
         return RetryableError(Reason.DOWNLOAD_INTERRUPTED, f"{self._source.shown} {found}")
 
 
-def _is_hopeless(error: RetryableError, elapsed_seconds: float) -> bool:
-    return isinstance(error, UnreachableError) and elapsed_seconds > _UNREACHABLE_SECONDS
+def _is_hopeless(error: RetryableError, elapsed_seconds: float, pace: Pace) -> bool:
+    unreachable = isinstance(error, UnreachableError) and elapsed_seconds > _UNREACHABLE_SECONDS
+    return unreachable or elapsed_seconds > pace.total_seconds
 
 
 def _pause(attempt: int) -> float:
