@@ -43,5 +43,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _module(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a module has no protocol
+def _module(name: str):  # type: ignore[no-untyped-def]
     return importlib.import_module(f"mlz.cli.{name}")

@@ -40,7 +40,7 @@ class Provider(StrEnum):
 class Framework(Document):
     """What wrote the model, as far as the file says."""
 
-    name: str = Field(max_length=253, description="Name of the library, for example xgboost.")
+    name: str = Field(description="Name of the library, for example xgboost.")
     version: str | None = Field(
         None, max_length=253, description="Its version, as the model file says."
     )

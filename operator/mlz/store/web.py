@@ -128,21 +128,6 @@ class Web:
         with closing(connection), closing(self._exchange(connection, request)) as response:
             yield response
 
-    def is_private_host(self, url: str) -> bool:
-        """Whether all addresses of the URL's host are private, or this machine's."""
-        parts = urlsplit(url)
-        try:
-            found = checked_addresses(
-                parts.hostname or "",
-                parts.port or 443,
-                self._policy,
-                self._resolve,
-                CONNECT_SECONDS,
-            )
-        except OSError:
-            return False
-        return all(is_private(address) for address in found)
-
     def _exchange(self, connection: http.client.HTTPConnection, request: Request) -> Response:
         headers = {"Accept-Encoding": "identity", "User-Agent": "mlz", **request.headers}
         target = request.url.split("/", 3)

@@ -10,7 +10,7 @@ from unit.store.servers import FakeRegistry, LocalServer, Reply
 from mlz.errors import Reason, RejectedError
 from mlz.model.asset import Asset, EngineType
 from mlz.model.schema import Schema
-from mlz.store.address import AddressPolicy
+from mlz.store.address import AddressPolicy, is_private
 from mlz.store.credentials import Credentials
 from mlz.store.download import Downloaded, Pace, Wanted, download
 from mlz.store.modelpack import ARTIFACT_TYPE, CONFIG_TYPE, MANIFEST_TYPE
@@ -272,10 +272,9 @@ def test_an_index_is_no_model(server: LocalServer, tmp_path: Path) -> None:
         pull(f"oci://{server.host}/demo/model@{digest}", tmp_path)
 
 
-def test_a_public_registry_is_never_spoken_to_without_tls() -> None:
-    web = Web(AddressPolicy(), 5, resolve=lambda *_: ["93.184.216.34"])
-
-    assert not web.is_private_host("https://registry.example/v2/")
+def test_a_public_address_is_not_private_so_its_registry_must_speak_tls() -> None:
+    assert not is_private("93.184.216.34")
+    assert all(map(is_private, ("10.96.0.1", "127.0.0.1", "fd00::1", "::ffff:10.0.0.1")))
 
 
 @pytest.mark.parametrize(
