@@ -51,10 +51,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _prepare(only: str | None) -> None:
+    if only != "apt":
+        _prepare_venv()
     if only != "venv":
-        apt.ensure([JAVA_NEED])
-    if only == "apt":
-        return
+        apt.ensure([JAVA_NEED])  # last: who cannot install it has everything else
+
+
+def _prepare_venv() -> None:
     venv = Venv(CHECKOUT, Path(sys.executable))
     if venv.is_current():
         say("✓ .venv is up to date")

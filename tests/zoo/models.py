@@ -201,7 +201,6 @@ def _train_xgboost(frame: Any) -> tuple[Any, list[Any]]:
 
 def _save_credit_pmml(path: Path, frame: Any) -> list[Any]:
     """nyoka knows no text columns: it gets one column a category, which are folded back after."""
-    import nyoka
     import pandas
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.pipeline import Pipeline
@@ -215,7 +214,9 @@ def _save_credit_pmml(path: Path, frame: Any) -> list[Any]:
     model = Pipeline([("model", GradientBoostingClassifier(n_estimators=20, random_state=0))])
     model.fit(wide, frame[TARGET])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # of its import, too
+        import nyoka
+
         nyoka.skl_to_pmml(model, list(wide.columns), TARGET, str(path))
     _fold_categories(path, {code: pair for pair, code in codes.items()}, table[numbers])
     rows = model.predict_proba(wide.head(SEEN))

@@ -135,10 +135,11 @@ def pods_become_ready_in_time(facts: DeploymentFacts) -> Finding | None:
     ]
     if not late:
         return None
+    words = late[0].finding.message if late[0].finding is not None else "see its log"
     return Finding(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
         f"pod '{late[0].name}' was to be ready within {facts.progress_deadline_seconds} s and is "
-        "not; see its log",
+        f"not; {words}",
         permanent=True,
     )
 

@@ -328,8 +328,8 @@ def _failure(facts: DeploymentFacts, finding: Finding | None) -> Failure | None:
 
 
 def _seconds_to_deadline(facts: DeploymentFacts) -> float | None:
-    starts = [pod.able_since for pod in facts.pods if not pod.ready and pod.able_since is not None]
-    if not starts:
-        return None
-    waited = (facts.now - min(starts)).total_seconds()
-    return max(1.0, facts.progress_deadline_seconds - waited)
+    """Until the next pod is late; None where none can be any more."""
+    waited = [facts.now - pod.able_since for pod in facts.pods if not pod.ready and pod.able_since]
+    left = [facts.progress_deadline_seconds - one.total_seconds() for one in waited]
+    coming = [seconds for seconds in left if seconds > 0]
+    return max(1.0, min(coming)) if coming else None

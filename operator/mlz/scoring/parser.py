@@ -175,7 +175,7 @@ class RequestParser:
             self.break_off(self._head_too_large())
 
     def _note_silence(self, incoming: Incoming, size: int, *, silent: bool) -> None:
-        """Bound what the parser holds back: heads by all their bytes, bodies by what adds nothing."""
+        """Bound what the parser holds back: all bytes of heads, idle bytes of bodies."""
         incoming.silent_bytes += size if silent or incoming.head is None else 0
         if incoming.silent_bytes > self._limits.max_head_bytes:
             self.break_off(self._head_too_large())

@@ -84,8 +84,9 @@ class Connection(asyncio.Protocol):
         self._watch()
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """The client reads again; the next pause is a new one."""
         self._write_paused = False
+        self._phase = Phase.NONE
         self._go_on()
 
     @property

@@ -171,15 +171,17 @@ def _column(column: Value, where: str) -> Sequence[str | int | float]:
     edges = list(itertools.pairwise(offsets))
     if any(not 0 <= start <= end <= len(raw) for start, end in edges):
         raise invalid(f"{where}.offsets", "ascending places in values", offsets)
-    try:
-        found = tuple(raw[start:end].decode() for start, end in edges)
-    except UnicodeDecodeError as error:
-        # XGBoost up to 3.2 counts characters, not bytes, where it learned from a pandas frame.
+    if not raw.isascii():
+        # Up to 3.2 it counts characters, not bytes, where it learned from a pandas frame: names are
+        # cut and shifted, so a record could be scored as another category. From Arrow they are
+        # right, but the file does not say which it was.
         raise RejectedError(
             Reason.MODEL_INVALID,
-            f"the categories at {where} are cut: XGBoost saves letters outside ASCII wrongly from "
-            "pandas; train from an Arrow table, or with category names in ASCII",
-        ) from error
+            f"the categories at {where} have letters outside ASCII, which XGBoost "
+            f"{'.'.join(map(str, HIGHEST_KNOWN))} saves wrongly from pandas; train with category "
+            "names in ASCII",
+        )
+    found = tuple(raw[start:end].decode() for start, end in edges)
     if len(set(found)) != len(found):
         raise invalid(where, "different categories", values)
     return found

@@ -47,8 +47,8 @@ def test_buildah_makes_the_same_image(tmp_path: Path) -> None:
     _write(folders["BASE"], {"etc/os-release": "base", "bin/sh": "sh"})
     _write(folders["JAVA"], {"opt/jre/lib/modules": "m", "opt/jre/bin/java": "j", "bin/one": "1"})
     _write(folders["libraries"], {"numpy/core.so": "n", "both.py": "below"})
-    _write(folders["code"], {"bin/mlz": "mlz", "libraries/both.py": "and above"})
     # Of another length than "below": buildah sees no change where size and second are the same.
+    _write(folders["code"], {"bin/mlz": "mlz", "libraries/both.py": "and above"})
     (folders["libraries"] / "link.so").symlink_to("numpy/core.so")
     (folders["code"] / "bin/mlz").chmod(0o755)
 

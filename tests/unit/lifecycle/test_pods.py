@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import DIGEST
 
+from builders import DIGEST
 from mlz.api.conditions import moment
 from mlz.errors import Reason
 from mlz.lifecycle import pods

@@ -5,10 +5,10 @@ import json
 import zlib
 
 import pytest
-from builders import a_refusal, a_schema, an_inspection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import a_refusal, a_schema, an_inspection
 from mlz.errors import MlzError, Reason, RejectedError, RetryableError
 from mlz.model import report
 from mlz.model.asset import Framework

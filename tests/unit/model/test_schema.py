@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from builders import a_schema
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from builders import a_schema
 from mlz.model.schema import FieldType, InputField, Interval, Invalid, OutputField, Schema
 
 pytestmark = pytest.mark.unit
@@ -53,9 +53,7 @@ def test_a_schema_survives_its_document(schema: Schema) -> None:
 def test_the_document_is_camel_case_and_says_nothing_of_what_is_unknown() -> None:
     schema = Schema(outputs=(OutputField(name="p", by_class=True, shape=(None, 2)),))
 
-    assert schema.to_document() == {
-        "outputs": [{"name": "p", "shape": [None, 2], "byClass": True}]
-    }
+    assert schema.to_document() == {"outputs": [{"name": "p", "shape": [None, 2], "byClass": True}]}
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,10 @@ from mlz.scoring.dataplane import Worker
 from mlz.scoring.doors import RecordsDoor
 from mlz.scoring.engines.base import Engine, Row, Scores
 from mlz.scoring.oip import InferDoor
+from mlz.scoring.problems import RequestError
 from mlz.scoring.runtime import Runtime
 from mlz.scoring.server import Process
+from mlz.scoring.tensors import Mismatches
 from mlz.scoring.validation import compile_reader
 from mlz.settings import EngineSettings
 
@@ -73,6 +75,15 @@ class Adder:
         pass
 
 
+def refusal_of(call: Callable[[], object]) -> RequestError | Mismatches | None:
+    """Our error where a call raises one; any other error is a failed test."""
+    try:
+        call()
+    except (RequestError, Mismatches) as refused:
+        return refused
+    return None
+
+
 def a_runtime(
     engine: Engine, asset: Asset, settings: EngineSettings, seconds: float = 0.0001
 ) -> Runtime:
@@ -117,47 +128,50 @@ class Live:
         assert not self.thread.is_alive(), "the server did not end"
 
 
-@contextmanager
-def serving(process: Process, *, until_ready: bool = True) -> Iterator[Live]:
-    """Run a process's server in a thread until the block ends."""
-    box: dict[str, Any] = {}
-    known = threading.Event()
+class _Host:
+    """Runs a process's server in a thread; an error of it is kept for the test."""
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        box.update(loop=asyncio.get_running_loop(), stop=stop)
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.known = threading.Event()
+        self.port = 0
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
 
-        def announce(host: str, port: int) -> None:
-            box["port"] = port
-            known.set()
+    async def _main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.stop = asyncio.Event()
+        await self._process.run(self._announce, self.stop)
 
-        if not until_ready:
-            known.set()
-        await process.run(announce, stop)
+    def _announce(self, host: str, port: int) -> None:
+        self.port = port
+        self.known.set()
 
-    def run() -> None:
+    def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(main())
-        except BaseException as error:
-            box["error"] = error
+                runner.run(self._main())
+        except Exception as error:  # noqa: BLE001 - raised again in the test's thread
+            self.error = error
         finally:
-            known.set()
+            self.known.set()
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert known.wait(DEADLINE), "the server did not become ready"
-    if "error" in box:
-        raise box["error"]
-    live = Live(box.get("port", 0), box["loop"], box["stop"], thread)
+
+@contextmanager
+def serving(process: Process) -> Iterator[Live]:
+    """Run a process's server until the block ends."""
+    host = _Host(process)
+    host.thread.start()
+    assert host.known.wait(DEADLINE), "the server did not become ready"
+    if host.error is not None:
+        raise host.error
+    live = Live(host.port, host.loop, host.stop, host.thread)
     try:
         yield live
     finally:
-        if thread.is_alive():
+        if host.thread.is_alive():
             live.begin_to_stop()
             live.finish()
-    if "error" in box:
-        raise box["error"]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from unit.store.servers import LocalServer
 from zoo.fixtures import zoo
 

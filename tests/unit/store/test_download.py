@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.store.servers import Call, LocalServer, Reply, serve_with_ranges
 
 from mlz.errors import MlzError, Reason, RejectedError, RetryableError
 from mlz.store.address import AddressPolicy
@@ -15,6 +14,7 @@ from mlz.store.download import Downloaded, Pace, Wanted, download
 from mlz.store.http import open_http
 from mlz.store.uri import parse_uri
 from mlz.store.web import CONNECT_SECONDS, Redirects, Request, UnreachableError, Web
+from unit.store.servers import Call, LocalServer, Reply, serve_with_ranges
 
 CONTENT = bytes(range(256)) * 4096  # a mebibyte
 SHA = hashlib.sha256(CONTENT).hexdigest()

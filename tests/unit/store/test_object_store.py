@@ -11,7 +11,6 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.server import ThreadedMotoServer
-from unit.store.servers import LocalServer, Reply
 
 from mlz.errors import Reason, RejectedError
 from mlz.store.address import AddressPolicy
@@ -20,6 +19,7 @@ from mlz.store.download import Downloaded, Pace, Wanted, download
 from mlz.store.object_store import open_object
 from mlz.store.uri import parse_uri
 from mlz.store.web import Web
+from unit.store.servers import LocalServer, Reply
 
 CONTENT = b"a model" * 100_000
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -46,7 +46,7 @@ def s3() -> Iterator[dict[str, str]]:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_REGION": "us-east-1",
     }
-    import boto3  # noqa: PLC0415 - slow to import
+    import boto3
 
     client = boto3.client(
         "s3",

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from unit.store.servers import FakeRegistry, LocalServer, Reply
 
 from mlz.errors import Reason, RejectedError
 from mlz.model.asset import Asset, EngineType
@@ -18,6 +17,7 @@ from mlz.store.oci import Registry, open_oci
 from mlz.store.push import Package, Pushed, parse_target, push
 from mlz.store.uri import parse_uri
 from mlz.store.web import Web
+from unit.store.servers import FakeRegistry, LocalServer, Reply
 
 MODEL = b"a model" * 1000
 SHA = hashlib.sha256(MODEL).hexdigest()

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper
-from zoo.models import Zoo
 
 from mlz.errors import Reason, RejectedError
 from mlz.model.schema import FieldType, InputField, OutputField, Schema
 from mlz.store.onnx_format import inspect_onnx, onnx_schema
 from mlz.store.onnx_graph import read_onnx
 from mlz.store.protobuf import run_of
+from zoo.models import Zoo
 
 FLOAT = TensorProto.FLOAT
 
 
-def value(name: str, kind: int = FLOAT, shape: list[int | str | None] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def value(name: str, kind: int = FLOAT, shape: list[int | str | None] | None = None):  # type: ignore[no-untyped-def]
     return helper.make_tensor_value_info(name, kind, [None, 4] if shape is None else shape)
 
 
@@ -185,12 +185,20 @@ def test_external_data_is_found_wherever_it_hides(make: Callable[[], ModelProto]
     assert "external data" in error.message
 
 
-def test_absurd_nesting_is_unsafe() -> None:
-    graph = helper.make_graph([], "g", [], [value("z")])
-    for _ in range(40):
-        graph = helper.make_graph([helper.make_node("If", [], ["z"], a=graph)], "g", [], [])
+def varint(number: int) -> bytes:
+    parts = []
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
 
-    error = refusal(model(nodes=list(graph.node)).SerializeToString())
+
+def test_absurd_nesting_is_unsafe() -> None:
+    graph = b""
+    for number in (6, 5, 1) * 40:  # attribute's graph, node's attribute, graph's node
+        graph = bytes([number << 3 | 2]) + varint(len(graph)) + graph
+
+    error = refusal(b"\x3a" + varint(len(graph)) + graph)
 
     assert error.reason is Reason.MODEL_UNSAFE
 
