@@ -15,6 +15,7 @@ from mlz.api.parsing import Deployment, Resource
 from mlz.cluster import kinds
 from mlz.cluster.apply import Writer
 from mlz.cluster.cache import Cache, controller_of
+from mlz.cluster.client import NamespaceTerminatingError
 from mlz.cluster.events import Recorder
 from mlz.cluster.kinds import Kind
 from mlz.cluster.observe import Observer
@@ -69,7 +70,10 @@ def reconcile(key: Key, world: World) -> float | None:
         return None
     if _is_paused(body):
         return None
-    return _PASSES[key.kind](body, world)
+    try:
+        return _PASSES[key.kind](body, world)
+    except NamespaceTerminatingError:
+        return None
 
 
 def _deployment(body: Body, world: World) -> float | None:
@@ -161,6 +165,8 @@ def _service(body: Body, world: World) -> float | None:
 
 def _report(resource: Resource[Any, Any], body: Body, status: Document, world: World) -> None:
     """One status write, only if different, and the event that tells of it."""
+    if status == resource.status:
+        return
     kind: Kind = kinds.BY_NAME[resource.kind]
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     if not world.writer.write_status(kind, body, document):

@@ -19,6 +19,7 @@ Manifest = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
 _JSON = "application/json"
 _RETRYABLE = frozenset({401, 408, 429, 500, 502, 503, 504})
+_TERMINATING = "because it is being terminated"
 # The API server answers 500 for an object that does not fit its schema. Source: Kubernetes
 # issues 122480 and 139253. It is our bug, and trying again would only repeat it.
 _UNTYPED = "failed to create typed patch object"
@@ -39,6 +40,10 @@ class ApiRefusalError(ApiError):
 
 class ApiConflictError(ApiRefusalError):
     """Somebody else was first, or owns what we wanted to write."""
+
+
+class NamespaceTerminatingError(ApiError):
+    """The namespace is on its way out, and everything in it: there is nothing left to do."""
 
 
 class ApiOutageError(ApiError):
@@ -79,7 +84,7 @@ class KubeClient:
         """One page of a list; ``bare`` asks for metadata only."""
         accept = _JSON
         if bare:
-            accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1"
+            accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         return self._json("GET", kind.path(namespace), query=query, headers={"Accept": accept})
 
     def apply(
@@ -162,6 +167,8 @@ def _error(status: int | None, body: bytes | str | None) -> ApiError:
     message = _message(body)
     if code == 409:
         return ApiConflictError(code, message)
+    if code == 403 and _TERMINATING in message:
+        return NamespaceTerminatingError(code, message)
     if _UNTYPED in message:
         return ApiRefusalError(code, message)
     return (
