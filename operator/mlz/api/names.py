@@ -42,7 +42,9 @@ def version_name(deployment: str, *identity: str | None) -> str:
 def inspection_name(version: str) -> str:
     """The name of the pod that inspects a model version; a pod's name may have 63 characters."""
     name = f"{version}-inspect"
-    return name if len(name) <= 63 else f"{version[:46]}-{short_hash(version)}-inspect"
+    if len(name) <= 63:
+        return name
+    return f"{version[:46].rstrip('-.')}-{short_hash(version)}-inspect"
 
 
 def short_hash(value: object) -> str:

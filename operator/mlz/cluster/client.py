@@ -129,7 +129,11 @@ class KubeClient:
         return self._request("GET", path, query={"container": container}).decode("utf-8", "replace")
 
     def _json(self, method: str, path: str, **options: Any) -> Manifest:
-        answer: Manifest = json.loads(self._request(method, path, **options))
+        raw = self._request(method, path, **options)
+        try:
+            answer: Manifest = json.loads(raw)
+        except ValueError as error:
+            raise ApiOutageError(0, f"the answer is no JSON: {raw[:100]!r}") from error
         return answer
 
     def _request(

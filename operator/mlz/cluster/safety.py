@@ -14,6 +14,7 @@ WINDOW_SECONDS = 60.0
 SAME_APPLIES = 10
 LEAST_DELETIONS = 10
 DELETED_SHARE = 0.05
+_LEAST_REMEMBERED = 128
 
 
 class Brakes:
@@ -29,6 +30,7 @@ class Brakes:
         self._lock = threading.Lock()
         self._applies: dict[tuple[str, ...], deque[float]] = defaultdict(deque)
         self._deletions: deque[float] = deque()
+        self._forget_above = _LEAST_REMEMBERED
 
     def before_apply(self, *identity: str) -> None:
         """
@@ -38,6 +40,7 @@ class Brakes:
             RetryableError: it was needed so often that somebody else must be undoing it.
         """
         with self._lock:
+            self._forget()
             times = self._recent(self._applies[identity])
             if len(times) < SAME_APPLIES:
                 times.append(self._clock())
@@ -69,6 +72,13 @@ class Brakes:
             f"{allowed} workloads were deleted within a minute; the next ones wait, in case that "
             "this is a mistake",
         )
+
+    def _forget(self) -> None:
+        """Now and then, so that what was applied long ago takes no memory."""
+        if len(self._applies) > self._forget_above:
+            recent = {key: times for key, times in self._applies.items() if self._recent(times)}
+            self._applies = defaultdict(deque, recent)
+            self._forget_above = max(_LEAST_REMEMBERED, 2 * len(recent))
 
     def _recent(self, times: deque[float]) -> deque[float]:
         while times and times[0] < self._clock() - WINDOW_SECONDS:

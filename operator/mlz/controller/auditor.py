@@ -50,8 +50,7 @@ class Auditor:
         while not stopping.is_set():
             try:
                 for kind in kinds.WATCHED:
-                    for body, _ in self._listed(kind, bare=False):
-                        self._cache.put(body)
+                    self._fill(kind)
             except ApiError as error:
                 _log.warning("cannot list yet", extra={"cause": str(error)})
                 stopping.wait(1.0)
@@ -61,19 +60,29 @@ class Auditor:
 
     def audit(self) -> int:
         """Compare everything once; answers how many changes no event had told of."""
-        return sum(self._audit(kind) for kind in kinds.WATCHED)
+        return sum(
+            self._audit(kind, namespace)
+            for kind in kinds.WATCHED
+            for namespace in self._namespaces
+        )
 
-    def _audit(self, kind: Kind) -> int:
-        seen: dict[str, int] = {}
-        version = 0
-        missed = 0
-        for body, listed_at in self._listed(kind, bare=True):
-            version = listed_at
-            meta = body["metadata"]
-            seen[meta["uid"]] = int(meta["resourceVersion"])
-            missed += self._repair_stale(kind, meta)
+    def _fill(self, kind: Kind) -> None:
+        for namespace in self._namespaces:
+            for bodies, _ in self._pages(kind, namespace, bare=False):
+                for body in bodies:
+                    self._cache.put(body)
+
+    def _audit(self, kind: Kind, namespace: str | None) -> int:
+        seen: set[str] = set()
+        listed_at = missed = 0
+        for bodies, listed_at in self._pages(kind, namespace, bare=True):  # noqa: B007 - the last
+            for body in bodies:
+                seen.add(body["metadata"]["uid"])
+                missed += self._repair_stale(kind, body["metadata"])
         for known in self._cache.of_kind(kind):
-            if known["metadata"]["uid"] not in seen and _version(known) < version:
+            meta = known["metadata"]
+            is_listed = namespace in (None, meta["namespace"]) and _version(known) < listed_at
+            if is_listed and meta["uid"] not in seen:
                 missed += self._repair_deleted(known)
         return missed
 
@@ -101,14 +110,14 @@ class Auditor:
         self._changed(known)
         return 1
 
-    def _listed(self, kind: Kind, *, bare: bool) -> Iterator[tuple[Body, int]]:
-        for namespace in self._namespaces:
-            yield from self._pages(kind, namespace, bare=bare)
-
     def _pages(
         self, kind: Kind, namespace: str | None, *, bare: bool
-    ) -> Iterator[tuple[Body, int]]:
-        """A continue token expires after minutes; then the list starts over."""
+    ) -> Iterator[tuple[list[Body], int]]:
+        """
+        The pages of a list, each with the version that the list speaks of.
+
+        A continue token expires after minutes; then the list starts over.
+        """
         query = {"limit": _PAGE}
         if kind in kinds.CHILDREN:
             query["labelSelector"] = CHILD_SELECTOR
@@ -121,8 +130,7 @@ class Auditor:
                 del query["continue"]
                 continue
             version = int(page["metadata"]["resourceVersion"])
-            for body in page["items"]:
-                yield _typed(body, kind), version
+            yield [_typed(body, kind) for body in page["items"]], version
             token = page["metadata"].get("continue")
             if not token:
                 return

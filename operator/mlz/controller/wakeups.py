@@ -6,11 +6,15 @@ from typing import Any
 from mlz.api import names
 from mlz.cluster import kinds
 from mlz.cluster.cache import Cache, controller_of
+from mlz.errors import Reason
 from mlz.reconcile import Key
 
 Body = Mapping[str, Any]
 
 _CUSTOM = frozenset(kind.kind for kind in kinds.CUSTOM)
+_RIVALRIES = frozenset(
+    {Reason.DUPLICATE_SERVING_ID, Reason.DUPLICATE_DEPLOYMENT, Reason.DUPLICATE_DISPLAY_NAME}
+)
 
 
 def keys_of(body: Body, cache: Cache) -> Iterator[Key]:
@@ -46,7 +50,15 @@ def _concerns(body: Body, deployment: Body) -> bool:
         return bool(spec.get("scoringService") == name)
     if body["kind"] == names.MODEL_VERSION:
         return bool((spec.get("asset") or {}).get("modelVersion") == name)
-    return deployment["metadata"]["name"] != name and bool(_claims(body) & _claims(deployment))
+    if deployment["metadata"]["name"] == name:
+        return False
+    return bool(_claims(body) & _claims(deployment)) or _waits_for_a_claim(deployment)
+
+
+def _waits_for_a_claim(deployment: Body) -> bool:
+    """What a rival has just given up is not in the rival any more, so all who wait look again."""
+    conditions = (deployment.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Stalled" and one["reason"] in _RIVALRIES for one in conditions)
 
 
 def _claims(deployment: Body) -> set[tuple[str, Any]]:

@@ -14,8 +14,10 @@ from builders import (
     a_deployment,
     a_failure,
     a_pod,
+    a_service,
     a_starting_workload,
     a_status,
+    a_stuck_pod,
     a_version,
     an_active_asset,
     some_facts,
@@ -120,6 +122,10 @@ RIVALRIES = (
     Reason.DUPLICATE_DEPLOYMENT,
     Reason.DUPLICATE_DISPLAY_NAME,
 )
+
+ON_ZAIU = a_deployment(zaiu=True)
+PREFER = a_service(acceleratorPolicy="Prefer")
+MISSING = a_stuck_pod(Reason.ACCELERATOR_UNAVAILABLE, able_since=None)
 
 
 def params(*tables: list[Row]) -> list[object]:

@@ -31,7 +31,7 @@ from mlz.lifecycle.deployments import State, decide
 from mlz.lifecycle.facts import DeploymentFacts
 from mlz.lifecycle.report import status_of
 from mlz.model.asset import Provider
-from unit.lifecycle.rows import digest_unknown, not_inspected, pods_run
+from unit.lifecycle.rows import PREFER, digest_unknown, not_inspected, pods_run
 
 pytestmark = pytest.mark.unit
 
@@ -56,9 +56,17 @@ deployments = st.builds(
     engineType=st.sampled_from(["onnx", "onnx", "onnx", "spark"]),
 )
 wanted_versions = st.sampled_from(
-    [None, an_accepted_version(), not_inspected(), digest_unknown(), a_version(engineType="spark")]
-    + [a_refused_version(Reason.MODEL_UNSAFE), a_stalled_version(Reason.STORE_UNREACHABLE)]
-    + [an_accepted_version("churn-v2", OTHER_HEX), an_accepted_version(engineType="pmml")]
+    [
+        None,
+        an_accepted_version(),
+        an_accepted_version("churn-v2", OTHER_HEX),
+        an_accepted_version(engineType="pmml"),
+        not_inspected(),
+        digest_unknown(),
+        a_version(engineType="spark"),
+        a_refused_version(Reason.MODEL_UNSAFE),
+        a_stalled_version(Reason.STORE_UNREACHABLE),
+    ]
 )
 digests = st.sampled_from([DIGEST, OTHER_DIGEST])
 counts = st.integers(0, 3)

@@ -5,11 +5,9 @@ import pytest
 from builders import (
     OTHER_DIGEST,
     OTHER_HEX,
-    a_deployment,
     a_late_pod,
     a_pod,
     a_refused_version,
-    a_service,
     a_stalled_version,
     a_starting_workload,
     a_stuck_pod,
@@ -23,7 +21,17 @@ from mlz.errors import Reason
 from mlz.lifecycle.deployments import State
 from mlz.lifecycle.facts import DeploymentFacts
 from mlz.model.asset import Provider
-from unit.lifecycle.rows import KEPT, Row, outcome, params, reverted, starting
+from unit.lifecycle.rows import (
+    KEPT,
+    MISSING,
+    ON_ZAIU,
+    PREFER,
+    Row,
+    outcome,
+    params,
+    reverted,
+    starting,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -123,9 +131,6 @@ UPDATE: list[Row] = [
     ),
 ]
 
-ON_ZAIU = a_deployment(zaiu=True)
-PREFER = a_service(acceleratorPolicy="Prefer")
-MISSING = a_stuck_pod(Reason.ACCELERATOR_UNAVAILABLE, able_since=None)
 PROVIDERS: list[Row] = [
     (
         "without the accelerator a deployment that requires it stalls",

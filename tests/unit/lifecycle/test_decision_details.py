@@ -27,7 +27,7 @@ from mlz.errors import Reason
 from mlz.lifecycle.deployments import State, decide, wanted_replicas
 from mlz.lifecycle.facts import DeploymentFacts
 from mlz.model.asset import Provider
-from unit.lifecycle.rows import failed, starting
+from unit.lifecycle.rows import MISSING, ON_ZAIU, PREFER, failed, starting
 
 pytestmark = pytest.mark.unit
 

@@ -98,8 +98,10 @@ def test_a_log_without_the_schema_of_that_digest_answers_none(log: str) -> None:
     assert report.from_log(log, HUGE.digest()) is None
 
 
-@given(st.text(min_size=2000, max_size=9000))
-def test_a_long_sentence_is_clipped_to_the_limit_and_stays_readable(sentence: str) -> None:
+@given(st.text(min_size=1, max_size=40), st.integers(4000, 20_000))
+def test_a_long_sentence_is_clipped_to_the_limit_and_stays_readable(words: str, size: int) -> None:
+    sentence = words * (size // len(words))
+
     message = report.to_message(a_refusal(message=sentence))
 
     found = report.from_message(message)
@@ -110,7 +112,7 @@ def test_a_long_sentence_is_clipped_to_the_limit_and_stays_readable(sentence: st
 
 
 def test_a_file_that_names_its_framework_at_length_still_fits() -> None:
-    framework = Framework(name="x" * 5000, version="9" * 5000)
+    framework = Framework(name="x" * 5000)
 
     message = report.to_message(an_inspection(framework=framework, model_schema=HUGE))
 
@@ -153,8 +155,17 @@ json_values = st.recursive(
 )
 near_misses = st.dictionaries(
     st.sampled_from(
-        ["version", "digest", "sizeBytes", "engineType", "packedSchema", "schema", "reason"]
-        + ["message", "retryable", "framework"]
+        [
+            "version",
+            "digest",
+            "sizeBytes",
+            "engineType",
+            "packedSchema",
+            "schema",
+            "reason",
+            "message",
+            "retryable",
+        ]
     ),
     json_values | st.sampled_from([1, "onnx", "ModelInvalid", True]),
 ).map(json.dumps)

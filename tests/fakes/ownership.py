@@ -1,0 +1,135 @@
+"""
+Who owns which field: the part of server-side apply that decides what an apply may change.
+
+Lists of named things are maps by name (containers, environment, ports), conditions by type, owner
+references by uid; any other list is one value.
+"""
+
+import copy
+from typing import Any
+
+from mlz.cluster.client import ApiConflictError
+
+Path = tuple[str, ...]
+_KEYS = ("name", "type", "uid")
+
+
+class FieldOwners:
+    """Managers by field path, for one object."""
+
+    def __init__(self) -> None:
+        self._managers: dict[Path, set[str]] = {}
+
+    def apply(self, live: Any, wanted: Any, *, manager: str, force: bool) -> None:
+        """
+        Change ``live`` into what an apply makes of it.
+
+        Raises:
+            ApiConflictError: without force, a field belongs to somebody else and differs.
+        """
+        leaves = dict(_leaves(wanted))
+        for path, value in leaves.items():
+            others = self._managers.get(path, set()) - {manager}
+            if others and _at(live, path) != value and not force:
+                name = ".".join(path)
+                raise ApiConflictError(409, f"conflict with {sorted(others)[0]}: .{name}")
+        dropped = [
+            path
+            for path, managers in self._managers.items()
+            if managers == {manager} and path not in leaves
+        ]
+        for path in dropped:
+            _drop(live, path)
+            del self._managers[path]
+        for path, managers in self._managers.items():
+            if path not in leaves:
+                managers.discard(manager)
+        for path, value in leaves.items():
+            if _at(live, path) != value:
+                self._managers[path] = set()
+            self._managers.setdefault(path, set()).add(manager)
+            _set(live, path, value)
+
+    def lose(self, before: Any, after: Any) -> None:
+        """Somebody changed an object without apply: what differs is theirs now."""
+        old, new = dict(_leaves(before)), dict(_leaves(after))
+        for path in old.keys() | new.keys():
+            if old.get(path) != new.get(path):
+                self._managers.pop(path, None)
+                if path in new:
+                    self._managers[path] = {"somebody-else"}
+
+
+def _leaves(value: Any, path: Path = ()) -> Any:
+    """Every field that is a value of its own, with its path."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    elif (key := _key_of(value)) is not None:
+        for inner in value:
+            yield from _leaves(inner, (*path, f"[{key}={inner[key]}]"))
+    else:
+        yield path, value
+
+
+def _key_of(value: Any) -> str | None:
+    if not isinstance(value, list) or not value:
+        return None
+    return next(
+        (key for key in _KEYS if all(isinstance(one, dict) and key in one for one in value)), None
+    )
+
+
+def _step(value: Any, part: str) -> Any:
+    if isinstance(value, list) and part.startswith("["):
+        key, _, wanted = part[1:-1].partition("=")
+        return next((one for one in value if str(one.get(key)) == wanted), None)
+    return value.get(part) if isinstance(value, dict) else None
+
+
+def _at(value: Any, path: Path) -> Any:
+    for part in path:
+        value = _step(value, part)
+    return value
+
+
+def _set(live: Any, path: Path, value: Any) -> None:
+    for index, part in enumerate(path[:-1]):
+        inner = _step(live, part)
+        if inner is None:
+            inner = _new(live, part, path[index + 1])
+        live = inner
+    last = path[-1]
+    if last.startswith("[") and isinstance(live, list):
+        return
+    live[last] = copy.deepcopy(value)
+
+
+def _new(live: Any, part: str, following: str) -> Any:
+    made: Any = [] if following.startswith("[") else {}
+    if isinstance(live, list):
+        key, _, wanted = part[1:-1].partition("=")
+        made[key] = wanted
+        live.append(made)
+    else:
+        live[part] = made
+    return made
+
+
+def _drop(live: Any, path: Path) -> None:
+    """Remove a field, and what is empty without it."""
+    parent = _at(live, path[:-1])
+    if isinstance(parent, dict):
+        parent.pop(path[-1], None)
+    if isinstance(parent, (dict, list)) and not parent and len(path) > 1:
+        _drop_value(live, path[:-1], parent)
+
+
+def _drop_value(live: Any, path: Path, value: Any) -> None:
+    parent = _at(live, path[:-1])
+    if isinstance(parent, list):
+        parent.remove(value)
+    elif isinstance(parent, dict):
+        parent.pop(path[-1], None)
+    if not parent and len(path) > 1:
+        _drop_value(live, path[:-1], parent)
