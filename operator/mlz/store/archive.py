@@ -82,8 +82,6 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> Unpacked | None:
         try:
             return _write_all(members, folder, _Meter(archive.stat().st_size, max_bytes))
         except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # our own disk
             raise _broken(f"the archive is broken: {error}") from error
         except (ValueError, NotImplementedError, RuntimeError, IndexError) as error:
             raise _broken(f"the archive cannot be read: {error}") from error
@@ -245,9 +243,18 @@ def _write(member: Member, target: Path, meter: _Meter) -> None:
     with target.open("xb") as stream:
         while chunk := content.read(_CHUNK_BYTES):
             meter.take(chunk)
-            written += stream.write(chunk)
+            written += _written(stream, chunk)
             if limit is not None and written > limit:
                 raise _unsafe(f"{target.name} of more than {limit} bytes")
+
+
+def _written(stream: BinaryIO, chunk: bytes) -> int:
+    try:
+        return stream.write(chunk)
+    except OSError as error:
+        raise RejectedError(
+            Reason.ASSET_TOO_LARGE, f"the unpacked archive does not fit on the disk: {error}"
+        ) from error
 
 
 def _sorted_out(written: dict[str, Path]) -> Unpacked:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlz.errors import Reason, RejectedError
-from mlz.store.ubjson import Value
 from mlz.store.xgboost_document import Section, integers, invalid, items, number, section
 
 _MAX_CATEGORY = 1 << 24  # a category is a bit of a set, and a float; beyond, it is exact as neither
@@ -75,20 +74,29 @@ def _check_forest(model: Section, booster: Booster) -> None:
         not starts or (starts[0] == 0 and starts[-1] == len(trees) and _ascends(starts)),
         f"{where}.iteration_indptr does not cut the trees into rounds",
     )
+    sizes = set()
     for index, tree in enumerate(trees):
-        _check_tree(tree, f"{_TREE}[{index}]", booster)
+        here = f"{_TREE}[{index}]"
+        if not isinstance(tree, dict):
+            raise invalid(here, "an object", tree)
+        _require(number(tree, "id", here, index) == index, f"{here}.id is not its place")
+        sizes.add(_check_tree(tree, here, booster))
+    _require(len(sizes) <= 1, f"{_TREE} have leaves of different sizes")
 
 
-def _check_tree(tree: Value, where: str, booster: Booster) -> None:
-    if not isinstance(tree, dict):
-        raise invalid(where, "an object", tree)
+def _check_tree(tree: Section, where: str, booster: Booster) -> int:
+    """Check one tree; the numbers that each of its leaves holds."""
     left = integers(tree, "left_children", where)
     right = integers(tree, "right_children", where)
     features = integers(tree, "split_indices", where)
     parameters = section(tree, "tree_param", where)
     count = number(parameters, "num_nodes", where)
-    vector = number(parameters, "size_leaf_vector", where, 1) > 1
-    _check_lengths(tree, where, count)
+    size = max(number(parameters, "size_leaf_vector", where, 1), 1)  # older versions write 0
+    _require(
+        size in (1, booster.groups) and number(parameters, "size_leaf_vector", where, 1) >= 0,
+        f"{where} has leaves of another size than the answer",
+    )
+    _check_lengths(tree, where, count, size)
     _require(count > 0, f"{where} has no nodes")
     _require(
         number(parameters, "num_feature", where, booster.num_feature) == booster.num_feature,
@@ -96,23 +104,27 @@ def _check_tree(tree: Value, where: str, booster: Booster) -> None:
     )
     inner = [node for node, child in enumerate(left) if child != -1]
     _check_children(inner, left, right, f"{where}: left_children and right_children")
-    if not vector:  # a leaf of a vector tree has its place in leaf_weights there
+    if size == 1:  # a leaf of a vector tree has its place in leaf_weights there
         _require(count - len(inner) == _count_of(right, -1), f"{where}: a node has only one child")
     else:
-        _check_vector_leaves(tree, left, right, where)
+        _check_vector_leaves(tree, size, f"{where}.leaf_weights")
     _check_parents(inner, left, right, integers(tree, "parents", where), where)
     _require(
         all(0 <= features[node] < booster.num_feature for node in inner),
         f"{where}.split_indices names a feature that is none of the {booster.num_feature}",
     )
     _check_categories(tree, where, count, inner)
+    return size
 
 
-def _check_lengths(tree: Section, where: str, count: int) -> None:
+def _check_lengths(tree: Section, where: str, count: int, size: int) -> None:
     for name in ("left_children", "right_children", "parents", "split_indices", "default_left"):
         _require(len(items(tree, name, where)) == count, f"{where}.{name} has not {count} entries")
-    conditions = len(items(tree, "split_conditions", where))
-    _require(conditions == count, f"{where}.split_conditions has not {count} entries")
+    for name in ("split_conditions", "loss_changes", "sum_hessian", "base_weights"):
+        wanted = count * size if name == "base_weights" else count
+        _require(
+            len(items(tree, name, where)) == wanted, f"{where}.{name} has not {wanted} entries"
+        )
     if "split_type" in tree:
         kinds = integers(tree, "split_type", where)
         _require(len(kinds) == count, f"{where}.split_type has not {count} entries")
@@ -145,13 +157,12 @@ def _check_parents(
     )
 
 
-def _check_vector_leaves(
-    tree: Section, left: Sequence[int], right: Sequence[int], where: str
-) -> None:
-    size = number(section(tree, "tree_param", where), "size_leaf_vector", where)
+def _check_vector_leaves(tree: Section, size: int, where: str) -> None:
+    left = integers(tree, "left_children", where)
+    right = integers(tree, "right_children", where)
     leaves = len(items(tree, "leaf_weights", where)) // size
     places = [place for child, place in zip(left, right, strict=True) if child == -1]
-    _require(_all_in(places, 0, leaves), f"{where}.leaf_weights has no entry for a leaf")
+    _require(_all_in(places, 0, leaves), f"{where} has no entry for a leaf")
 
 
 def _check_categories(tree: Section, where: str, count: int, inner: Sequence[int]) -> None:

@@ -178,6 +178,9 @@ WHOLE_ZIP = zipped([("m.onnx", MODEL * 500)])
         pytest.param(gzip.compress(MODEL), id="a gzip file that is no tar"),
         pytest.param(WHOLE_TAR[: len(WHOLE_TAR) // 2], id="half a tar.gz"),
         pytest.param(WHOLE_ZIP[: len(WHOLE_ZIP) // 2], id="half a zip"),
+        pytest.param(
+            WHOLE_ZIP[:-6] + b"\xff\xff\xff\xff" + WHOLE_ZIP[-2:], id="a table that lies nowhere"
+        ),
         pytest.param(b"BZh91AY", id="bzip2"),
         pytest.param(b"\xfd7zXZ\0", id="xz"),
         pytest.param(b"7z\xbc\xaf", id="7z"),

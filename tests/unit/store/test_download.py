@@ -162,9 +162,7 @@ def test_another_digest_is_refused_at_once(server: LocalServer, tmp_path: Path) 
         pytest.param({"Content-Length": "abc"}, id="by what really comes"),
     ],
 )
-def test_too_much_is_refused(
-    server: LocalServer, tmp_path: Path, headers: dict[str, str]
-) -> None:
+def test_too_much_is_refused(server: LocalServer, tmp_path: Path, headers: dict[str, str]) -> None:
     server.script(Reply(200, CONTENT, headers))
 
     with pytest.raises(MlzError) as caught:

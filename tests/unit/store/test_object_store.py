@@ -46,7 +46,7 @@ def s3() -> Iterator[dict[str, str]]:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_REGION": "us-east-1",
     }
-    import boto3
+    import boto3  # type: ignore[import-untyped]  # it has none, and is slow to import
 
     client = boto3.client(
         "s3",

@@ -231,7 +231,7 @@ def test_what_is_no_onnx_file_is_invalid(content: bytes) -> None:
 @pytest.mark.parametrize(
     "inputs",
     [
-        pytest.param([value("x", TensorProto.FLOAT16)], id="half precision, which JSON has no word for"),
+        pytest.param([value("x", TensorProto.FLOAT16)], id="half precision"),
         pytest.param([value("x"), value("x")], id="one name twice"),
         pytest.param(
             [helper.make_tensor_sequence_value_info("x", FLOAT, [None])], id="a sequence"

@@ -1,18 +1,20 @@
 """PMML: gates and schema, in agreement with what PMML4S itself reports."""
 
+import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from zoo.models import Zoo
 
 from mlz.errors import Reason, RejectedError
 from mlz.model.schema import Category, FieldType, InputField, Interval, Invalid, Schema
 from mlz.store.pmml_format import inspect_pmml
+from zoo.models import Zoo
 
 TREE = (
     '<Node id="0" score="yes"><True/><ScoreDistribution value="yes" recordCount="3"/>'
@@ -116,7 +118,9 @@ def test_a_field_is_optional_where_the_model_fills_it(
 def test_what_becomes_of_values_outside(
     treatment: str, wanted: Invalid | None, tmp_path: Path
 ) -> None:
-    field = '<DataField name="x" optype="categorical" dataType="string"><Value value="a"/></DataField>'
+    field = (
+        '<DataField name="x" optype="categorical" dataType="string"><Value value="a"/></DataField>'
+    )
     mining = f'<MiningField name="x" invalidValueTreatment="{treatment}"/>'
 
     assert only(schema(pmml(field, mining), tmp_path)).invalid is wanted
@@ -137,7 +141,8 @@ def test_categories_have_the_field_s_type(
     listed = "".join(f'<Value value="{value}"/>' for value in values)
     field = (
         f'<DataField name="x" optype="categorical" dataType="{data_type}">{listed}'
-        '<Value value="gone" property="missing"/><Value value="bad" property="invalid"/></DataField>'
+        '<Value value="gone" property="missing"/>'
+        '<Value value="bad" property="invalid"/></DataField>'
     )
 
     found = only(schema(pmml(field), tmp_path)).categories
@@ -230,7 +235,7 @@ def test_the_answer_of_a_chain_is_its_last_segment_s(
 ) -> None:
     segments = "".join(segment(n, name) for n, name in enumerate(["first", "middle", "last"]))
     chain = f'<Segmentation multipleModelMethod="{method}">{segments}</Segmentation>'
-    text = pmml(model=chain, function="regression").replace("TreeModel functionName", "MiningModel functionName", 1)
+    text = pmml(model=chain, function="regression").replace("<TreeModel", "<MiningModel", 1)
     text = re.sub(r"</TreeModel></PMML>$", "</MiningModel></PMML>", text)
 
     assert [name for name, _ in outputs(schema(text, tmp_path))] == wanted
@@ -266,9 +271,6 @@ DTD = '<!DOCTYPE PMML [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
     ],
 )
 def test_what_may_harm_is_unsafe(content: str | bytes, tmp_path: Path) -> None:
-    if isinstance(content, bytes):
-        content = content.replace(b"1\0.\x000\0", b"1\0.\x000\0")
-
     assert refusal(content, tmp_path).reason is Reason.MODEL_UNSAFE
 
 
@@ -328,23 +330,27 @@ def test_what_wrote_the_file_is_known(tmp_path: Path) -> None:
     assert (framework.name, framework.version) == ("maker", "1")
 
 
-@pytest.fixture(scope="session")
-def pmml4s() -> Iterator[Any]:
-    from pypmml import Model, PMMLContext
+ASK_PMML4S = """
+import json, pathlib, sys
+from pypmml import Model, PMMLContext
+PMMLContext.getOrCreate(gateway="jpype", java_opts=["-Xmx256m"])
+model = Model.fromBytes(pathlib.Path(sys.argv[1]).read_bytes())
+names = [model.inputNames, model.outputNames, model.classes]
+print(json.dumps([[str(name) for name in part] for part in names]))
+"""
 
-    PMMLContext.getOrCreate(gateway="jpype", java_opts=["-Xmx256m"])
-    return Model
 
-
-def test_the_engine_s_library_sees_the_same_fields(zoo: Zoo, pmml4s: Any) -> None:
-    raw = zoo.credit_pmml.path.read_bytes()
-    model = pmml4s.fromBytes(raw)
+def test_the_engine_s_library_sees_the_same_fields(zoo: Zoo) -> None:
+    """In a process of its own: a Java machine keeps the options of who starts it first."""
+    command = [sys.executable, "-c", ASK_PMML4S, str(zoo.credit_pmml.path)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    inputs, outputs, classes = json.loads(answer.stdout)
 
     found = inspect_pmml(zoo.credit_pmml.path).schema
 
-    assert [field.name for field in found.inputs or ()] == list(map(str, model.inputNames))
-    assert [field.name for field in found.outputs or ()] == list(map(str, model.outputNames))
-    assert set(found.classes or ()) == set(map(str, model.classes))
+    assert [field.name for field in found.inputs or ()] == inputs
+    assert [field.name for field in found.outputs or ()] == outputs
+    assert set(found.classes or ()) == set(classes)
     ranges = [field.range for field in found.inputs or ()]
     categories = [field.categories for field in found.inputs or ()]
     assert sum(range_ is not None for range_ in ranges) == 7
@@ -366,7 +372,7 @@ def test_a_damaged_model_is_read_or_refused(
         assert error.reason  # noqa: PT017 - either outcome is right
 
 
-@given(st.binary(max_size=200).map(lambda tail: b"<" + tail))
+@given(content=st.binary(max_size=200).map(lambda tail: b"<" + tail))
 def test_any_bytes_are_read_or_refused(
     content: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

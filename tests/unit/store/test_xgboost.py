@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlz.errors import Reason, RejectedError
@@ -48,7 +48,12 @@ def probability(count: int) -> OutputField:
         (BINARY, {"objective": "binary:logistic"}, (CLASS, probability(2)), (0, 1)),
         (BINARY, {"objective": "binary:hinge"}, (CLASS,), (0, 1)),
         (BINARY, {"objective": "binary:logitraw"}, (PREDICTION,), None),
-        (THREE, {"objective": "multi:softprob", "num_class": 3}, (CLASS, probability(3)), (0, 1, 2)),
+        (
+            THREE,
+            {"objective": "multi:softprob", "num_class": 3},
+            (CLASS, probability(3)),
+            (0, 1, 2),
+        ),
         (THREE, {"objective": "multi:softmax", "num_class": 3}, (CLASS,), (0, 1, 2)),
         (BINARY, {"objective": "reg:squarederror"}, (PREDICTION,), None),
         (BINARY, {"objective": "reg:logistic"}, (PREDICTION,), None),
@@ -91,7 +96,7 @@ def probability(count: int) -> OutputField:
 )
 @pytest.mark.filterwarnings("ignore")
 def test_answers_follow_the_objective(
-    labels: Any, options: dict[str, Any], outputs: Any, classes: Any, form: str, tmp_path: Path
+    *, labels: Any, options: dict[str, Any], outputs: Any, classes: Any, form: str, tmp_path: Path
 ) -> None:
     found = inspected(train(labels, **options), tmp_path, form)
 
@@ -225,8 +230,22 @@ def cut(name: str) -> Callable[[Any, Any], None]:
         pytest.param(put("split_indices", 0, 5), id="a feature out of range"),
         pytest.param(put("split_indices", 0, -1), id="a negative feature"),
         pytest.param(put("split_type", 0, 7), id="an unknown kind of split"),
+        pytest.param(
+            lambda _d, m: m["trees"][1].update(id=0), id="two trees in one place"
+        ),
+        pytest.param(
+            lambda _d, m: m["trees"][1]["tree_param"].update(size_leaf_vector="-1"),
+            id="leaves of a negative size",
+        ),
+        pytest.param(
+            lambda _d, m: m["trees"][1]["tree_param"].update(size_leaf_vector="2"),
+            id="leaves of another size than the answer",
+        ),
         pytest.param(cut("parents"), id="a short list of parents"),
         pytest.param(cut("split_conditions"), id="a short list of conditions"),
+        pytest.param(cut("loss_changes"), id="a short list of gains"),
+        pytest.param(cut("sum_hessian"), id="a short list of weights"),
+        pytest.param(cut("base_weights"), id="a short list of base weights"),
         pytest.param(cut("default_left"), id="a short list of defaults"),
         pytest.param(lambda _d, m: m["tree_info"].__setitem__(0, 3), id="a group out of range"),
         pytest.param(lambda _d, m: m["tree_info"].__setitem__(0, -1), id="a negative group"),
@@ -376,7 +395,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200)
 @given(data=st.data())
 def test_a_model_with_any_value_anywhere_is_read_or_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
