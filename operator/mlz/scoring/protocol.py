@@ -195,6 +195,8 @@ class Connection(asyncio.Protocol):
 
     def _watch(self) -> None:
         """Set the deadline of the phase this connection is in, at its beginning only."""
+        if self._phase is Phase.LINGER:
+            return
         phase = self._phase_now()
         same = phase is self._phase and self._watched is self._parser.incoming
         if same and phase is not Phase.IDLE:
@@ -210,8 +212,6 @@ class Connection(asyncio.Protocol):
         self._deadline = self._group.loop.time() + seconds
 
     def _phase_now(self) -> Phase:
-        if self._phase is Phase.LINGER:
-            return Phase.LINGER
         if self._write_paused:
             return Phase.WRITE
         if self._current is not None or self._parser.ready:

@@ -80,11 +80,10 @@ def warmed_up(loaded: Loaded) -> Runtime:
         RejectedError: the model gives no good answer.
     """
     warmed = warm_up(loaded.engine, loaded.reader, loaded.asset, loaded.sample)
-    alone = loaded.engine.merges and not warmed.independent
     settings = loaded.settings
     return Runtime(
         loaded.asset,
-        OneByOne(loaded.engine) if alone else loaded.engine,
+        loaded.engine if warmed.independent else OneByOne(loaded.engine),
         warmed.seconds,
         RecordsDoor(loaded.reader, settings.max_records, settings.max_depth),
         InferDoor(loaded.asset, loaded.reader, settings),

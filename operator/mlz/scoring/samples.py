@@ -1,11 +1,12 @@
 """
-Rows for the warm-up: made from the schema where an asset brings no sample.
+Records made from a schema, for the warm-up: where an asset brings no sample, and to compare.
 
 Pure. Several candidates with other values and sizes, since nobody can know which sizes a model with
 free dimensions takes; the first that scores is good enough.
 """
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 
 from mlz.model.asset import EngineType
 from mlz.model.schema import FieldType, InputField, Interval, Schema
@@ -13,6 +14,12 @@ from mlz.scoring.validation import has_batch_axis
 
 # Sizes tried for free dimensions: scalars and sequences, then images of common networks.
 _SIZES = (1, 8, 32, 64, 224)
+# Values of probes: of several spreads, since saturated outputs hide how a model rounds.
+_SPREADS = (1, 255)
+_COUNT = 3
+
+Element = Callable[[FieldType | None], object]
+Inputs = Sequence[InputField]
 
 
 def sample_records(schema: Schema, engine_type: EngineType) -> Iterator[list[object]]:
@@ -23,16 +30,24 @@ def sample_records(schema: Schema, engine_type: EngineType) -> Iterator[list[obj
     with its records scored one by one.
     """
     inputs = schema.inputs or ()
-    if engine_type is not EngineType.ONNX:
-        yield [_table_record(inputs, step) for step in range(3)]
-        yield [_table_record(inputs, step) for step in range(1, 4)]
+    if engine_type is EngineType.ONNX:
+        for size in _SIZES:
+            yield [_tensors(inputs, size, _steps(step)) for step in range(_COUNT)]
         return
-    batched = has_batch_axis(inputs)
-    for size in _SIZES:
-        yield [_tensor_record(inputs, step, size, batched=batched) for step in range(3)]
+    for first in (0, 1):
+        yield [_table(inputs, first + step) for step in range(_COUNT)]
 
 
-def _table_record(inputs: tuple[InputField, ...], step: int) -> dict[str, object]:
+def probe_records(schema: Schema, engine_type: EngineType) -> Iterator[list[object]]:
+    """Sets of three onnx records with scattered values, the same at every start."""
+    if engine_type is not EngineType.ONNX:
+        return
+    for spread in _SPREADS:
+        scattered = _scattered(random.Random(spread), spread)  # noqa: S311 - no secret
+        yield [_tensors(schema.inputs or (), _SIZES[1], scattered) for _ in range(_COUNT)]
+
+
+def _table(inputs: Inputs, step: int) -> dict[str, object]:
     return {field.name: _scalar(field, step) for field in inputs}
 
 
@@ -41,7 +56,7 @@ def _scalar(field: InputField, step: int) -> object:
         return field.categories[step % len(field.categories)]
     if field.range:
         return _inside(field.range[0], field.type, step)
-    return _element(field.type, step)
+    return _steps(step)(field.type)
 
 
 def _inside(interval: Interval, kind: FieldType | None, step: int) -> object:
@@ -55,29 +70,44 @@ def _inside(interval: Interval, kind: FieldType | None, step: int) -> object:
     return value
 
 
-def _element(kind: FieldType | None, step: int) -> object:
-    if kind is FieldType.BOOLEAN:
-        return bool(step % 2)
-    if kind is FieldType.STRING:
-        return "" if step == 0 else str(step)
-    return float(step) if kind in (FieldType.FLOAT, FieldType.DOUBLE, None) else step
+def _steps(step: int) -> Element:
+    """The same value for every element of a record."""
+
+    def element(kind: FieldType | None) -> object:
+        if kind is FieldType.BOOLEAN:
+            return bool(step % 2)
+        if kind is FieldType.STRING:
+            return str(step) if step else ""
+        return step if kind is not None and kind.is_integer else float(step)
+
+    return element
 
 
-def _tensor_record(
-    inputs: tuple[InputField, ...], step: int, size: int, *, batched: bool
-) -> dict[str, object]:
+def _scattered(source: random.Random, spread: int) -> Element:
+    def element(kind: FieldType | None) -> object:
+        if kind is FieldType.BOOLEAN:
+            return source.random() < 0.5
+        if kind is FieldType.STRING:
+            return str(source.randrange(spread + 1))
+        if kind is not None and kind.is_integer:
+            return source.randrange(min(spread, 127) + 1 if kind is FieldType.INT8 else spread + 1)
+        return source.gauss(0, spread)
+
+    return element
+
+
+def _tensors(inputs: Inputs, size: int, element: Element) -> dict[str, object]:
+    """One record; inputs without axes have the same value in all of them."""
+    batched = has_batch_axis(inputs)
     record: dict[str, object] = {}
     for field in inputs:
-        shape = field.shape or ()
-        sizes = [size if dimension is None else dimension for dimension in shape]
-        # An input without axes must be equal in all records of a batch.
-        value = _element(field.type, 1 if not shape else step)
-        record[field.name] = _filled(sizes[1:] if batched else sizes, value)
+        sizes = [size if dimension is None else dimension for dimension in field.shape or ()]
+        shape = sizes[1:] if batched else sizes
+        record[field.name] = _filled(shape, field.type, element if field.shape else _steps(1))
     return record
 
 
-def _filled(sizes: list[int], value: object) -> object:
-    filled = value
-    for size in reversed(sizes):
-        filled = [filled] * size
-    return filled
+def _filled(sizes: Sequence[int], kind: FieldType | None, element: Element) -> object:
+    if not sizes:
+        return element(kind)
+    return [_filled(sizes[1:], kind, element) for _ in range(sizes[0])]

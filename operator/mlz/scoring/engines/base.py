@@ -51,8 +51,10 @@ class ScoreError(Exception):
 class Engine(Protocol):
     """One loaded model. ``score`` may be called by several threads at once."""
 
-    # Whether rows of different requests may share a call: each row's answer depends on it alone.
+    # Whether rows of different requests may share a call.
     merges: bool
+    # Whether a row's answer is known not to depend on the rows beside it, down to the last bit.
+    exact: bool
 
     def score(self, rows: Sequence[Row]) -> Scores:
         """

@@ -59,6 +59,8 @@ class OnnxEngine:
         shaped = [field.shape for field in inputs if field.shape != ()]
         self._batched = bool(shaped) and all(shape and shape[0] is None for shape in shaped)
         self.merges = self._batched and len(shaped) == len(inputs)
+        # A batch may be multiplied by another kernel than a row: only scoring tells (warmup).
+        self.exact = not self._batched
 
     def score(self, rows: Sequence[Row]) -> Scores:
         """

@@ -73,6 +73,7 @@ class PmmlEngine:
     """One PMML4S model; safe from many threads."""
 
     merges = True
+    exact = True
 
     def __init__(self, model: Any, schema: Schema, given: set[str]) -> None:
         """

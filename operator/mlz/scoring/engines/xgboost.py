@@ -75,6 +75,7 @@ class XgboostEngine:
     """One booster."""
 
     merges = True
+    exact = True
 
     def __init__(
         self, booster: Booster, inputs: Sequence[InputField], columns: Sequence[int]
