@@ -12,7 +12,7 @@ from typing import TextIO
 from pythonjsonlogger.json import JsonFormatter
 
 # Libraries that report each step of theirs at INFO; the step is not our users' concern.
-_CHATTY = ("kopf", "httpx", "asyncio")
+_CHATTY = ("kopf", "asyncio")
 
 
 def configure(level: str = "INFO", *, human: bool = False, stream: TextIO | None = None) -> None:
