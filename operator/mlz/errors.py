@@ -27,7 +27,6 @@ class Reason(StrEnum):
     SERVING = "Serving"
     PODS_UNAVAILABLE = "PodsUnavailable"
     SUSPENDED = "Suspended"
-    PAUSED = "Paused"
     INSPECTED = "Inspected"
     INSPECTING = "Inspecting"
     ACCEPTED = "Accepted"
@@ -82,7 +81,6 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.SERVING: "Every wanted pod serves the wanted asset.",
     Reason.PODS_UNAVAILABLE: "Pods that served are gone or not ready; Kubernetes replaces them.",
     Reason.SUSPENDED: "spec.suspend is true: no pods.",
-    Reason.PAUSED: "The annotation mlz.dev/paused is true: the operator changes nothing.",
     Reason.INSPECTED: "The asset was fetched and checked, its schema is known.",
     Reason.INSPECTING: "The asset is being fetched and checked.",
     Reason.ACCEPTED: "The resource is well formed and in use where it is referred to.",

@@ -5,6 +5,7 @@ A human's terminal (`mlz serve`) gets plain lines. Payloads and secrets are neve
 pass identifiers and counts in ``extra``, this module only formats.
 """
 
+import json
 import logging
 import sys
 from typing import TextIO
@@ -28,11 +29,29 @@ def configure(level: str = "INFO", *, human: bool = False, stream: TextIO | None
     handler.setFormatter(_plain() if human else _json())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+class _Lines(JsonFormatter):
+    """One JSON object a line, also where a field cannot be written as JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; without fields where those are in the way."""
+        try:
+            return super().format(record)
+        except Exception as error:  # noqa: BLE001 - what a field raises must not cost the line
+            line = {
+                "time": self.formatTime(record),
+                "level": record.levelname,
+                "logger": record.name,
+                "message": record.getMessage(),
+                "fields_lost": type(error).__name__,
+            }
+            return json.dumps(line)
 
 
 def _json() -> logging.Formatter:
-    return JsonFormatter(
+    return _Lines(
         "{asctime}{levelname}{name}{message}",
         style="{",
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},

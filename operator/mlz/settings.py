@@ -6,7 +6,7 @@ generated from the descriptions here. Nothing else of ours reads the environment
 """
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +23,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    log_level: str = Field("INFO", description="Lowest level logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level logged: DEBUG, INFO, WARNING or ERROR."
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

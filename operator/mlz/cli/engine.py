@@ -3,10 +3,9 @@
 import argparse
 import logging
 import os
-import sys
 from pathlib import Path
 
-from mlz.errors import MlzError
+from mlz.errors import MlzError, Reason, RejectedError
 from mlz.log import configure as configure_log
 from mlz.model.report import failure, to_message
 from mlz.scoring.machine import read_machine
@@ -30,13 +29,18 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command h
         log.error(  # noqa: TRY400 - an expected failure is one line
             "cannot serve", extra={"reason": error.reason.value, "text": error.message}
         )
-        _last_words(settings.termination_log, to_message(failure(error)))
+        _last_words(settings.termination_log, error)
+        return 1
+    except Exception as error:  # a bug, at the outermost edge: the operator shall see it too
+        log.exception("crashed")
+        text = f"{type(error).__name__}: {error}; the log has more"
+        _last_words(settings.termination_log, RejectedError(Reason.ENGINE_CRASHED, text))
         return 1
     return 0
 
 
-def _last_words(path: str, message: str) -> None:
+def _last_words(path: str, error: MlzError) -> None:
     try:
-        Path(path).write_text(message)
-    except OSError as error:
-        sys.stderr.write(f"cannot write {path}: {error}\n")
+        Path(path).write_text(to_message(failure(error)))
+    except OSError as write_error:
+        log.warning("cannot leave last words", extra={"path": path, "error": str(write_error)})

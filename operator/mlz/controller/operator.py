@@ -23,7 +23,7 @@ from mlz.cluster.observe import Observer
 from mlz.cluster.safety import Brakes
 from mlz.controller.auditor import Auditor
 from mlz.controller.health import HealthServer
-from mlz.controller.leader import Leadership
+from mlz.controller.leader import REQUEST_SECONDS, Clocks, Leadership
 from mlz.controller.metrics import Metrics, StateCollector
 from mlz.controller.queue import Priority, WorkQueue
 from mlz.controller.source import Source
@@ -36,7 +36,6 @@ from mlz.settings import Defaults, OperatorSettings
 _log = logging.getLogger(__name__)
 
 _STUCK_SECONDS = 120.0
-_LEASE_TIMEOUT_SECONDS = 4.0
 _MISSES_UNTIL_RESTART = 2
 
 
@@ -56,10 +55,10 @@ class Operator:
         self._source = Source(self._on_event, namespaces, self._metrics.source_restarted)
         self._auditor = Auditor(client, self._cache, namespaces, self._metrics, self._wake)
         self._leadership = Leadership(
-            KubeClient(timeout_seconds=_LEASE_TIMEOUT_SECONDS, connections=1),
+            KubeClient(timeout_seconds=REQUEST_SECONDS, connections=1),
             (settings.namespace, settings.lease_name),
             f"{settings.pod_name}_{os.urandom(4).hex()}",
-            _now,
+            Clocks(_now, time.monotonic),
             self._fail,
         )
         self._workers = Workers(
@@ -80,9 +79,12 @@ class Operator:
             self._start_work()
         while not self._stopping.wait(self._pause()):
             self._audit()
+        if self._failed:
+            # Passes in work end with the process: without the lease nothing may be finished.
+            return 1
         self._end()
         health.stop()
-        return 1 if self._failed else 0
+        return 0
 
     def _start_work(self) -> None:
         self._filled.set()
@@ -95,7 +97,9 @@ class Operator:
 
     def _end(self) -> None:
         self._queue.close()
-        self._workers.join(20)
+        if self._leadership.held.is_set():
+            # Who stands by has workers that wait for the lease, and nothing to finish.
+            self._workers.join(20)
         self._leadership.stop()
         self._source.stop(10)
 

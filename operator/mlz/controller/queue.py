@@ -112,8 +112,9 @@ class WorkQueue(Generic[KeyT]):
     def oldest_seconds(self) -> float:
         """How long the longest-waiting key has waited; 0 where none waits."""
         with self._changed:
-            heads = [next(iter(waiting.values())) for waiting in self._waiting if waiting]
-            return self._clock() - min(heads) if heads else 0.0
+            # A key that became urgent stands behind younger ones and keeps its age.
+            since = [since for waiting in self._waiting for since in waiting.values()]
+            return self._clock() - min(since) if since else 0.0
 
     def _add(self, key: KeyT, priority: Priority) -> None:
         self._due.pop(key, None)

@@ -42,6 +42,9 @@ class Member(Protocol):
     def close_if_idle(self) -> None:
         """Close where no request is under way."""
 
+    def abort(self) -> None:
+        """Close at once."""
+
 
 @dataclass(slots=True, eq=False)
 class Connections:
@@ -90,6 +93,11 @@ class Connections:
         now = self.loop.time()
         for member in tuple(self.members):
             member.sweep(now)
+
+    def abort(self) -> None:
+        """Close all connections at once."""
+        for member in tuple(self.members):
+            member.abort()
 
     def close_when_idle(self) -> None:
         """No more requests: idle connections close now, busy ones after their answer."""

@@ -46,12 +46,18 @@ _JSON_TYPES = (b"application/json", b"text/json")
 
 @dataclass(slots=True)
 class Head:
-    """What the API needs of a request's head; a header that was not sent is empty."""
+    """
+    What the API needs of a request's head; a header that was not sent is empty.
+
+    ``route`` and ``refusal`` are filled in by ``Api.admit``.
+    """
 
     method: str
     path: str
     content_type: bytes = b""
     content_encoding: bytes = b""
+    route: "Route | None" = None
+    refusal: RequestError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,39 +96,34 @@ class Api:
         self._exposition = Exposition(service.metrics)
         self._routes = self._all_routes()
 
-    def refusal(self, head: Head) -> RequestError | None:
-        """What is wrong with a request that shows before its body: path, method, media type."""
-        route = self._route(head)
-        if route is None:
-            return RequestError(Problem.NOT_FOUND, f"there is nothing at {head.path[:200]!r}")
-        if head.method not in route.methods:
-            taken = " and ".join(route.methods)
-            return RequestError(Problem.METHOD_NOT_ALLOWED, f"{head.path} takes {taken} only")
-        if route.door is not None and not _is_json(head):
-            return RequestError(
-                Problem.UNSUPPORTED_MEDIA_TYPE,
-                "the body must be JSON: content-type application/json, no content-encoding",
-            )
-        return None
+    def admit(self, head: Head) -> RequestError | None:
+        """
+        Find a request's route, and what is wrong with it before its body is there.
+
+        Returns:
+            The refusal for its path, method or media type; also kept in the head.
+        """
+        head.route = self._routes.get(head.path) or self._routes.get(unquote(head.path))
+        head.refusal = _refusal(head)
+        return head.refusal
 
     def handle(self, head: Head, body: bytes, respond: Respond) -> Job | None:
         """
-        Answer a request, now or later; ``respond`` is called exactly once.
+        Answer an admitted request, now or later; ``respond`` is called exactly once.
 
         Returns:
             The job of a request that is scored later.
         """
         start = time.perf_counter()
-        route = self._route(head)
+        route = head.route
         name = route.name if route else "none"
 
         def finish(response: Response) -> None:
             self.service.metrics.observe(name, response.status, time.perf_counter() - start)
             respond(response)
 
-        refusal = self.refusal(head)
-        if refusal is not None or route is None:
-            finish(self.error(refusal or AssertionError(head.path), head))
+        if head.refusal is not None or route is None:
+            finish(self.error(head.refusal or AssertionError(head.path), head))
             return None
         try:
             if route.door is not None:
@@ -136,8 +137,8 @@ class Api:
     def refused(self, error: Exception, head: Head | None) -> Response:
         """The answer to what never became a whole request."""
         response = self.error(error, head)
-        route = self._route(head) if head is not None else None
-        self.service.metrics.observe(route.name if route else "none", response.status, 0.0)
+        name = head.route.name if head is not None and head.route is not None else "none"
+        self.service.metrics.observe(name, response.status, 0.0)
         return response
 
     def error(self, error: Exception, head: Head | None = None) -> Response:
@@ -158,21 +159,7 @@ class Api:
         if error.faults:
             document["errors"] = error.faults
         status = STATUSES[error.problem]
-        return Response(status, codec.encode(document), headers=self._headers(status, head))
-
-    def _headers(self, status: int, head: Head | None) -> tuple[tuple[bytes, bytes], ...]:
-        if status == 503:
-            return ((b"retry-after", _RETRY_AFTER_SECONDS),)
-        route = self._route(head) if head else None
-        if status == 405 and route is not None:
-            return ((b"allow", ", ".join(route.methods).encode()),)
-        return ()
-
-    def _route(self, head: Head) -> Route | None:
-        route = self._routes.get(head.path)
-        if route is None and "%" in head.path:
-            return self._routes.get(unquote(head.path))
-        return route
+        return Response(status, codec.encode(document), headers=_headers(status, head))
 
     def _score(self, door_of: Callable[[Runtime], Door], body: bytes, finish: Respond) -> Job:
         door = door_of(self.service.loaded())
@@ -216,6 +203,29 @@ class Api:
         return Response(200, self._exposition.text(), _METRICS_TYPE)
 
 
+def _refusal(head: Head) -> RequestError | None:
+    route = head.route
+    if route is None:
+        return RequestError(Problem.NOT_FOUND, f"there is nothing at {head.path[:200]!r}")
+    if head.method not in route.methods:
+        taken = " and ".join(route.methods)
+        return RequestError(Problem.METHOD_NOT_ALLOWED, f"{head.path} takes {taken} only")
+    if route.door is not None and not _is_json(head):
+        return RequestError(
+            Problem.UNSUPPORTED_MEDIA_TYPE,
+            "the body must be JSON: content-type application/json, no content-encoding",
+        )
+    return None
+
+
+def _headers(status: int, head: Head | None) -> tuple[tuple[bytes, bytes], ...]:
+    if status == 503:
+        return ((b"retry-after", _RETRY_AFTER_SECONDS),)
+    if status == 405 and head is not None and head.route is not None:
+        return ((b"allow", ", ".join(head.route.methods).encode()),)
+    return ()
+
+
 def _live() -> Response:
     return _json({"live": True})
 
@@ -226,6 +236,8 @@ def _json(document: dict[str, object]) -> Response:
 
 def _is_json(head: Head) -> bool:
     """A body without a type is taken as JSON; ``application/…+json`` is JSON as well."""
+    if head.content_type == b"application/json" and not head.content_encoding:
+        return True
     kind = head.content_type.split(b";")[0].strip().lower()
     fine = (
         not kind or kind in _JSON_TYPES or (kind[:12] == b"application/" and kind[-5:] == b"+json")

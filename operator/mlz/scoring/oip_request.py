@@ -15,6 +15,7 @@ from mlz.scoring.problems import Fault, FaultKind, Faults
 
 _INTEGERS = tuple(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
 DATATYPES = frozenset(("BOOL", *_INTEGERS, "FP16", "FP32", "FP64", "BYTES"))
+_EXPECTED = "one of " + " ".join(sorted(DATATYPES))
 _MOST_AXES = 16
 
 
@@ -82,7 +83,7 @@ def _input(place: int, part: object, faults: Faults) -> InferInput | None:
         (key, expected)
         for key, expected, fine in (
             ("name", "string", isinstance(name, str)),
-            ("datatype", "one of " + " ".join(sorted(DATATYPES)), datatype in DATATYPES),
+            ("datatype", _EXPECTED, isinstance(datatype, str) and datatype in DATATYPES),
             ("shape", "array of sizes", shape is not None),
             ("data", "array", isinstance(data, list)),
         )

@@ -161,7 +161,7 @@ class RequestParser:
             raise self._too_large()
         if self._group.body_bytes + length > self._group.max_body_bytes:
             raise _too_many_bodies()
-        incoming.refusal = self._group.api.refusal(incoming.head)
+        incoming.refusal = self._group.api.admit(incoming.head)
         if incoming.expects_continue():
             # In vain is the body of a refused request: the client need not send it.
             if incoming.refusal is not None:

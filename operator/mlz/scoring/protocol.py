@@ -100,6 +100,11 @@ class Connection(asyncio.Protocol):
         if not self.is_busy:
             self._close()
 
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def sweep(self, now: float) -> None:
         """Act on a deadline that has passed."""
         if self._phase is Phase.NONE or now < self._deadline:
@@ -108,8 +113,8 @@ class Connection(asyncio.Protocol):
             text = f"the request's {self._phase.value} took too long to arrive"
             self._parser.break_off(RequestError(Problem.REQUEST_TIMEOUT, text))
             self._go_on()
-        elif self._transport is not None:
-            self._transport.abort()
+        else:
+            self.abort()
 
     def _continue(self) -> None:
         """Ask for a body, unless the word would overtake an earlier answer."""
@@ -203,13 +208,15 @@ class Connection(asyncio.Protocol):
             return
         self._phase = phase
         self._watched = self._parser.incoming
-        seconds = {
-            Phase.IDLE: self._limits.idle_timeout_seconds,
-            Phase.HEAD: self._limits.head_timeout_seconds,
-            Phase.BODY: self._limits.body_timeout_seconds,
-            Phase.WRITE: self._limits.body_timeout_seconds,
-        }.get(phase, 0.0)
-        self._deadline = self._group.loop.time() + seconds
+        if phase is not Phase.NONE:
+            self._deadline = self._group.loop.time() + self._seconds(phase)
+
+    def _seconds(self, phase: Phase) -> float:
+        if phase is Phase.IDLE:
+            return self._limits.idle_timeout_seconds
+        if phase is Phase.HEAD:
+            return self._limits.head_timeout_seconds
+        return self._limits.body_timeout_seconds
 
     def _phase_now(self) -> Phase:
         if self._write_paused:

@@ -85,7 +85,7 @@ def warmed_up(loaded: Loaded) -> Runtime:
         loaded.asset,
         loaded.engine if warmed.independent else OneByOne(loaded.engine),
         warmed.seconds,
-        RecordsDoor(loaded.reader, settings.max_records, settings.max_depth),
+        RecordsDoor(loaded.asset, loaded.reader, settings),
         InferDoor(loaded.asset, loaded.reader, settings),
     )
 

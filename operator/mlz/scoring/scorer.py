@@ -222,8 +222,7 @@ def _cut(scores: Scores, counts: Sequence[int]) -> Iterator[Scores]:
     start = 0
     for count in counts:
         end = start + count
-        not_finite = {
-            row - start: name for row, name in scores.not_finite.items() if start <= row < end
-        }
-        yield Scores(scores.answers[start:end], not_finite)
+        bad = scores.not_finite
+        own = {row - start: bad[row] for row in bad if start <= row < end} if bad else bad
+        yield Scores(scores.answers[start:end], own)
         start = end

@@ -110,6 +110,9 @@ class Process:
             sweeper.cancel()
             started.server.close()
             worker.stop()
+            started.group.abort()
+            # The loop closes its sockets a turn later; left open they would keep it from closing.
+            await asyncio.sleep(0)
 
 
 async def listen(settings: EngineSettings, limits: HttpLimits | None = None) -> Started:

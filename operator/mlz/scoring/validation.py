@@ -45,7 +45,7 @@ def compile_reader(schema: Schema, engine_type: EngineType) -> RecordReader:
         raise RejectedError(Reason.MODEL_LOAD_FAILED, "the asset's schema names no inputs")
     if engine_type is EngineType.ONNX:
         return TensorRecords(schema.inputs)
-    return FieldRecords(schema.inputs, _RULES[engine_type], positional=bool(schema.positional))
+    return FieldRecords(schema.inputs, engine_type, positional=bool(schema.positional))
 
 
 def records_of(body: object) -> list[object]:
@@ -74,16 +74,18 @@ def has_batch_axis(inputs: Sequence[InputField]) -> bool:
 class FieldRecords:
     """Records of named scalar fields; bare arrays too where features have no names."""
 
-    def __init__(self, inputs: Sequence[InputField], rules: Rules, *, positional: bool) -> None:
+    def __init__(
+        self, inputs: Sequence[InputField], engine_type: EngineType, *, positional: bool
+    ) -> None:
         self._names = [field.name for field in inputs]
         self._positional = positional
         self._fields = [
             (
                 place,
                 field.name,
-                compile_check(field, rules),
+                compile_check(field, _RULES[engine_type]),
                 field.required is not False,
-                _null_is_fine(field, rules),
+                null_is_fine(field, engine_type),
             )
             for place, field in enumerate(inputs)
         ]
@@ -210,10 +212,11 @@ def _tensor(reader: TensorReader, value: object) -> Value:
     return reader.read(value)
 
 
-def _null_is_fine(field: InputField, rules: Rules) -> bool:
+def null_is_fine(field: InputField, engine_type: EngineType) -> bool:
+    """Whether null is a value of a field; where the schema does not say, the engine type does."""
     if field.nullable is not None:
         return field.nullable
-    return rules.null_is_missing or field.required is False
+    return _RULES[engine_type].null_is_missing or field.required is False
 
 
 def _check_gap(value: object, *, required: bool, null_is_fine: bool) -> None:

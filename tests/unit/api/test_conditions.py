@@ -19,8 +19,6 @@ from mlz.api.conditions import (
 )
 from mlz.errors import Reason
 
-pytestmark = pytest.mark.unit
-
 one_condition = st.builds(
     condition,
     st.sampled_from(ConditionType),

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from mlz.api import names
 
-pytestmark = pytest.mark.unit
-
 DNS = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 deployments = st.from_regex(names.NAME_PATTERN, fullmatch=True).filter(
     lambda name: len(name) <= names.NAME_LIMIT

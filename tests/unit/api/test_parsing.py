@@ -21,8 +21,6 @@ from mlz.api import names, parsing
 from mlz.api.conditions import ConditionType, condition
 from mlz.errors import Reason
 
-pytestmark = pytest.mark.unit
-
 PARSERS = [
     pytest.param(parsing.deployment, a_deployment_body, id="a deployment"),
     pytest.param(parsing.model_version, a_version_body, id="a model version"),

@@ -18,8 +18,6 @@ from mlz.errors import MlzError, Reason, RetryableError
 from mlz.resources import network, service
 from mlz.resources.manifest import Manifest
 
-pytestmark = pytest.mark.unit
-
 
 class Cluster:
     """A server, a cache that hears of every event, and a writer."""

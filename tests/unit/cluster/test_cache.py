@@ -12,8 +12,6 @@ from mlz.api import names
 from mlz.cluster import kinds
 from mlz.cluster.cache import Cache, controller_of
 
-pytestmark = pytest.mark.unit
-
 
 def an_object(name: str = "one", version: int = 1, **overrides: Any) -> dict[str, Any]:
     """A Service; ``owner`` is the uid of its controller, ``deployment`` its label."""

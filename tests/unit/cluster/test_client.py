@@ -21,8 +21,6 @@ from mlz.cluster.client import (
     KubeClient,
 )
 
-pytestmark = pytest.mark.unit
-
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "n"}}
 
 

@@ -30,8 +30,6 @@ from mlz.model.asset import Provider
 from mlz.model.report import to_log_line, to_message
 from mlz.settings import OperatorSettings
 
-pytestmark = pytest.mark.unit
-
 Manifest = dict[str, Any]
 
 

@@ -5,8 +5,6 @@ import pytest
 from mlz.cluster.safety import LEAST_DELETIONS, SAME_APPLIES, WINDOW_SECONDS, Brakes
 from mlz.errors import Reason, RetryableError
 
-pytestmark = pytest.mark.unit
-
 
 class Clock:
     def __init__(self) -> None:

@@ -41,8 +41,6 @@ from unit.lifecycle.rows import (
     unreadable,
 )
 
-pytestmark = pytest.mark.unit
-
 CREATE: list[Row] = [
     ("a new deployment starts its pods", some_facts(), State.INITIALIZING, "churn-v1", None),
     (

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,8 +31,6 @@ from mlz.lifecycle.facts import DeploymentFacts
 from mlz.lifecycle.report import status_of
 from mlz.model.asset import Provider
 from unit.lifecycle.rows import PREFER, digest_unknown, not_inspected, pods_run
-
-pytestmark = pytest.mark.unit
 
 deployments = st.builds(
     a_deployment,

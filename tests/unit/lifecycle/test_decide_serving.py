@@ -23,8 +23,6 @@ from mlz.lifecycle.deployments import State
 from mlz.lifecycle.facts import DeploymentFacts
 from unit.lifecycle.rows import KEPT, NOTHING, Row, outcome, params, unreadable
 
-pytestmark = pytest.mark.unit
-
 SERVING: list[Row] = [
     ("what serves goes on", serving_facts(), State.ACTIVE, "churn-v1", None),
     (

@@ -33,8 +33,6 @@ from unit.lifecycle.rows import (
     starting,
 )
 
-pytestmark = pytest.mark.unit
-
 UPDATE: list[Row] = [
     (
         "on update the new asset is inspected before a pod runs it",

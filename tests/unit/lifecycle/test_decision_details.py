@@ -29,8 +29,6 @@ from mlz.lifecycle.facts import DeploymentFacts
 from mlz.model.asset import Provider
 from unit.lifecycle.rows import MISSING, ON_ZAIU, PREFER, failed, starting
 
-pytestmark = pytest.mark.unit
-
 # What else a decision says
 
 

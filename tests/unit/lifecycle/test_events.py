@@ -19,8 +19,6 @@ from mlz.lifecycle.deployments import decide
 from mlz.lifecycle.facts import DeploymentFacts
 from mlz.lifecycle.report import Event, event_of, status_of
 
-pytestmark = pytest.mark.unit
-
 Told = dict[str, tuple[str, str]]
 
 

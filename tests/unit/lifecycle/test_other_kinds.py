@@ -11,8 +11,6 @@ from builders import (
 )
 from mlz.lifecycle import models, services
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.mark.parametrize(
     ("service", "ready"),

@@ -19,8 +19,6 @@ from mlz.lifecycle.facts import Finding
 from mlz.model.asset import Provider
 from mlz.model.report import to_message
 
-pytestmark = pytest.mark.unit
-
 Manifest = dict[str, Any]
 
 RECORDED: dict[str, Manifest] = json.loads(

@@ -33,8 +33,6 @@ from mlz.lifecycle.facts import DeploymentFacts
 from mlz.lifecycle.report import status_of
 from mlz.model.asset import Provider
 
-pytestmark = pytest.mark.unit
-
 Told = dict[str, tuple[str, str]]
 
 

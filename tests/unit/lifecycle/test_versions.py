@@ -31,8 +31,6 @@ from mlz.errors import Reason
 from mlz.lifecycle import versions
 from mlz.lifecycle.facts import InspectionPodFacts, VersionFacts
 
-pytestmark = pytest.mark.unit
-
 HICCUP = a_refusal(Reason.STORE_UNREACHABLE, retryable=True, message="no answer")
 SOMETHING = an_inspection_pod(finding=a_finding(Reason.UNSCHEDULABLE))
 

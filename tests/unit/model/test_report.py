@@ -15,8 +15,6 @@ from mlz.model.asset import Framework
 from mlz.model.report import LOG_PREFIX, MESSAGE_LIMIT_BYTES
 from mlz.model.schema import Schema
 
-pytestmark = pytest.mark.unit
-
 HUGE = a_schema(features=3000)
 
 

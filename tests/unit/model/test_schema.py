@@ -10,8 +10,6 @@ from pydantic import ValidationError
 from builders import a_schema
 from mlz.model.schema import FieldType, InputField, Interval, Invalid, OutputField, Schema
 
-pytestmark = pytest.mark.unit
-
 names = st.text(max_size=12)
 values = st.booleans() | st.integers(-(2**53), 2**53) | names | st.floats(allow_nan=False)
 ends = st.none() | st.floats(allow_nan=False, allow_infinity=False)

@@ -27,8 +27,6 @@ from mlz.resources import desired, disruption, inspection, versions, workload
 from mlz.resources.desired import Plan
 from mlz.resources.manifest import Manifest
 
-pytestmark = pytest.mark.unit
-
 KUBERNETES = "1.37"
 EVERYTHING: dict[str, Any] = {
     "guid": "6f2a8f0e-3c39-4b5e-9a50-7d0f0f9f3b11",

@@ -24,8 +24,6 @@ from mlz.resources.manifest import Manifest
 from mlz.resources.workload import Workload
 from unit.resources.inputs import a_workload
 
-pytestmark = pytest.mark.unit
-
 
 def template(wanted: Workload, observed: Manifest | None = None) -> Manifest:
     found: Manifest = workload.build(wanted, observed)["spec"]["template"]

@@ -58,6 +58,7 @@ class Adder:
     """Answers the sum of a row; notes how many rows each call had. ``gate`` holds calls back."""
 
     merges: bool = True
+    exact: bool = True
     calls: list[int] = field(default_factory=list)
     gate: threading.Event | None = None
     entered: threading.Event = field(default_factory=threading.Event)
@@ -92,7 +93,7 @@ def a_runtime(
         asset,
         engine,
         seconds,
-        RecordsDoor(reader, settings.max_records, settings.max_depth),
+        RecordsDoor(asset, reader, settings),
         InferDoor(asset, reader, settings),
     )
 

@@ -160,10 +160,11 @@ def _parts(value: Any, count: int) -> list[tuple[object, bool]] | None:
     return [({"dims": dims, "data": lists[row]}, finite[row]) for row in range(count)]
 
 
-def _rows_are_finite(flat: Array) -> list[bool]:
+def _rows_are_finite(flat: Any) -> list[bool]:
     if flat.dtype.kind != "f":
         return [True] * len(flat)
-    return [bool(np.isfinite(row).all()) for row in flat]
+    finite: list[bool] = np.isfinite(flat).all(axis=1).tolist()
+    return finite
 
 
 def _whole(value: Any) -> object:

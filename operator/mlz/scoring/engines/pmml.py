@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jpype.config
 import msgspec
 from pypmml import Model, PMMLContext
 
@@ -36,6 +37,8 @@ def load(folder: Path, asset: Asset, options: LoadOptions) -> "PmmlEngine":
         RejectedError: Java or PMML4S refuse.
     """
     raw = (folder / asset.model_file).read_bytes()
+    # At exit Java would wait for the thread that started it, which is the worker: for ever.
+    jpype.config.onexit = False
     try:
         PMMLContext.getOrCreate(gateway="jpype", java_opts=java_options(options))
         model = Model.fromBytes(raw)

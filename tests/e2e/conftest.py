@@ -1,0 +1,183 @@
+"""
+The real node with the shipped chart, as ``python3 hack/stack up`` leaves it.
+
+The operator is the one of release ``mlz``, with its own ServiceAccount. A namespace of its own for
+each test. The node is the machine itself: pods reach it as 10.244.0.1, it reaches Services as
+127.0.0.1 (NodePort) and its audit log is a file here, so this tier needs the single node.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import pytest
+
+from cluster.node_config import NODE_ADDRESS
+from e2e import manifests
+from e2e.auditlog import AuditLog
+from e2e.endpoints import Endpoint
+from e2e.figures import Figures
+from e2e.fleet import Fleet, start_fleet
+from e2e.kubectl import Kubectl
+from e2e.models import ENGINE_TYPES, Models
+from e2e.operatorpod import OperatorPod
+from e2e.places import Place
+from e2e.store import AssetStore
+from mlz.cluster.client import KubeClient
+from zoo.models import ZooModel
+
+MODELS = (*ENGINE_TYPES, "tabular")  # the last one is ONNX with named columns
+
+_numbers = count(1)
+_FLEET = int(os.environ.get("MLZ_E2E_FLEET", "20"))
+_FIGURES = pytest.StashKey[Figures]()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A real model that answers, for tests that only score."""
+
+    place: Place
+    name: str
+    model: ZooModel
+    guid: str
+    serving_id: str
+    digest: str
+    endpoint: Endpoint
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A place for what tests measure."""
+    config.stash[_FIGURES] = Figures()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The audit comes last: it looks at what all other tests have made the operator do."""
+    items.sort(key=lambda item: item.path.stem == "test_audit")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell what was measured."""
+    for line in config.stash[_FIGURES].lines:
+        terminalreporter.write_line(f"measured: {line}")
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """What a test measured, for the end of the run."""
+    return pytestconfig.stash[_FIGURES]
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    """As the cluster's administrator."""
+    kubeconfig = os.environ.get("KUBECONFIG", "")
+    assert kubeconfig, "KUBECONFIG is needed: hack/test e2e sets it, after python3 hack/stack up"
+    return Kubectl(kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def client(kubectl: Kubectl) -> KubeClient:
+    """Raw JSON from the API server."""
+    return KubeClient()
+
+
+@pytest.fixture(scope="session")
+def models(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Real models, in the embedded registry."""
+    return Models(kubectl, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def audit() -> AuditLog:
+    """The API server's audit log."""
+    return AuditLog()
+
+
+@pytest.fixture(scope="session")
+def operator(kubectl: Kubectl, client: KubeClient) -> OperatorPod:
+    """The operator's own pod."""
+    return OperatorPod(kubectl, client)
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[AssetStore]:
+    """A web server that pods can reach, with what a test puts there."""
+    with AssetStore(NODE_ADDRESS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fleet_from_the_beginning(request: pytest.FixtureRequest) -> None:
+    """What shall rest for minutes does so while other tests run."""
+    wanted = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    if any("fleet" in item.fixturenames for item in wanted):
+        request.getfixturevalue("fleet")
+
+
+@pytest.fixture(scope="session")
+def fleet(kubectl: Kubectl, client: KubeClient, models: Models, audit: AuditLog) -> Iterator[Fleet]:
+    """Deployments that nobody touches."""
+    for place in _place(kubectl, client):
+        yield start_fleet(place, models.pushed("tabular"), _FLEET, audit)
+
+
+@pytest.fixture
+def place(kubectl: Kubectl, client: KubeClient) -> Iterator[Place]:
+    """A namespace of the test's own, with a scoring service, under Pod Security restricted."""
+    yield from _place(kubectl, client)
+
+
+@pytest.fixture(scope="module")
+def shared_place(kubectl: Kubectl, client: KubeClient) -> Iterator[Place]:
+    """The same for a whole file of tests."""
+    yield from _place(kubectl, client)
+
+
+@pytest.fixture(scope="session")
+def serving(kubectl: Kubectl, client: KubeClient, models: Models) -> Iterator[dict[str, Served]]:
+    """Each engine's real model under the chart's own resources, by name."""
+    for place in _place(kubectl, client):
+        place.apply(
+            *(
+                manifests.deployment(
+                    kind, models.pushed(kind), servingId=f"{kind}_it", resources=None
+                )
+                for kind in MODELS
+            )
+        )
+        found = {kind: _served(place, kind, models.made(kind)) for kind in MODELS}
+        yield found
+        for one in found.values():
+            one.endpoint.close()
+
+
+@pytest.fixture
+def served(serving: dict[str, Served], model: str) -> Served:
+    """The model that the test is about."""
+    return serving[model]
+
+
+def _place(kubectl: Kubectl, client: KubeClient) -> Iterator[Place]:
+    name = f"e2e-{os.getpid()}-{next(_numbers)}"
+    kubectl("apply", manifests.namespace(name))
+    place = Place(kubectl, client, name)
+    place.apply(manifests.scoring_service())
+    yield place
+    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+def _served(place: Place, engine_type: str, model: ZooModel) -> Served:
+    status = place.until_state(engine_type, "ACTIVE")
+    return Served(
+        place=place,
+        name=engine_type,
+        model=model,
+        guid=status["guid"],
+        serving_id=f"{engine_type}_it",
+        digest=status["asset"]["active"]["digest"],
+        endpoint=Endpoint(place.address(engine_type), status["guid"]),
+    )

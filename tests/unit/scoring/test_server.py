@@ -1,0 +1,203 @@
+"""The life of a process: loading, ready, draining, and last words."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from mlz.cli.serve import public_name
+from mlz.errors import MlzError, Reason, RejectedError
+from mlz.model.asset import ASSET_FILE, Provider
+from mlz.model.report import from_message
+from mlz.scoring.dataplane import Worker
+from mlz.scoring.machine import Machine
+from mlz.scoring.runtime import Runtime, load_model
+from mlz.scoring.server import Process
+from unit.scoring.kit import (
+    DEADLINE,
+    Adder,
+    Client,
+    a_runtime,
+    an_asset,
+    ask,
+    request,
+    serving,
+    serving_adder,
+    some_settings,
+)
+
+SCORE = "/iml/v2/scoring/online/g"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def test_while_it_loads_it_is_alive_but_not_ready() -> None:
+    go_on = threading.Event()
+    port = free_port()
+    settings = some_settings(port=port)
+    seen: list[int] = []
+
+    async def load(worker: Worker) -> Runtime:
+        for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/m", "/v2/models/x"):
+            seen.append((await asyncio.to_thread(ask, port, path)).status)
+        seen.append((await asyncio.to_thread(ask, port, SCORE, [])).status)
+        go_on.set()
+        return a_runtime(Adder(), an_asset(), settings)
+
+    with serving(Process(settings, load)):
+        assert go_on.is_set()
+
+    assert seen == [200, 503, 503, 404, 503]
+
+
+def test_draining_says_unready_and_still_serves_what_comes_and_what_is_there() -> None:
+    engine = Adder(gate=threading.Event())
+
+    with (
+        serving_adder(engine, seconds=1, drain_delay_seconds=0.3) as live,
+        Client(live.port) as busy,
+        Client(live.port) as idle,
+    ):
+        assert idle.ask("/v2/health/ready").status == 200
+        busy.send(request(SCORE, [{"x": 1}]))
+        assert engine.entered.wait(DEADLINE)
+        live.begin_to_stop()
+        while idle.ask("/v2/health/ready").status == 200:
+            pass
+        unready = ask(live.port, "/v2/health/ready")
+        assert idle.is_closed()  # after the delay
+        with pytest.raises(ConnectionRefusedError):
+            ask(live.port, "/v2")
+        assert engine.gate is not None
+        engine.gate.set()
+        answer = busy.read()
+        live.finish()
+
+        assert (unready.status, unready.json["code"]) == (503, "not_ready")
+        assert "draining" in unready.json["message"]
+        assert answer.json == [{"sum": 1.0}]
+        assert answer.headers["connection"] == "close"
+
+
+def test_draining_does_not_wait_for_ever() -> None:
+    engine = Adder(gate=threading.Event())
+
+    with (
+        serving_adder(engine, seconds=1, drain_timeout_seconds=0.05) as live,
+        Client(live.port) as stuck,
+    ):
+        stuck.send(request(SCORE, [{"x": 1}]))
+        assert engine.entered.wait(DEADLINE)
+        live.begin_to_stop()
+        live.finish()
+        assert engine.gate is not None
+        engine.gate.set()
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with (
+        serving_adder() as live,
+        pytest.raises(RejectedError, match=f"port {live.port}.*choose another port"),
+        serving_adder(port=live.port),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        pytest.param({}, Reason.MODEL_LOAD_FAILED, id="nothing in the folder"),
+        pytest.param(
+            {"provider": Provider.ZAIU}, Reason.ACCELERATOR_UNAVAILABLE, id="no accelerator"
+        ),
+    ],
+)
+def test_what_cannot_be_loaded_ends_the_server(
+    overrides: dict[str, object], reason: Reason, tmp_path: Path
+) -> None:
+    settings = some_settings(model_folder=str(tmp_path), **overrides)
+
+    with pytest.raises(MlzError) as refused:
+        load_model(settings, Machine())
+
+    assert refused.value.reason is reason
+
+
+def test_another_asset_than_the_wanted_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ASSET_FILE).write_text(an_asset().model_dump_json(by_alias=True))
+    settings = some_settings(model_folder=str(tmp_path), asset_digest="sha256:other")
+
+    with pytest.raises(RejectedError, match="sha256:other") as refused:
+        load_model(settings, Machine())
+
+    assert refused.value.reason is Reason.DIGEST_MISMATCH
+
+
+def test_the_engine_command_leaves_last_words(tmp_path: Path) -> None:
+    words = tmp_path / "termination-log"
+    environment = os.environ | {
+        "MLZ_MODEL_FOLDER": str(tmp_path),
+        "MLZ_TERMINATION_LOG": str(words),
+        "MLZ_HOST": "127.0.0.1",
+        "MLZ_PORT": str(free_port()),
+    }
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "mlz", "engine"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    outcome = from_message(words.read_text())
+    assert ended.returncode == 1
+    assert outcome is not None
+    assert outcome.reason is Reason.MODEL_LOAD_FAILED
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_signal_while_loading_ends_the_process_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ASSET_FILE)  # a load that never ends
+    port = free_port()
+    environment = os.environ | {
+        "MLZ_MODEL_FOLDER": str(tmp_path),
+        "MLZ_HOST": "127.0.0.1",
+        "MLZ_PORT": str(port),
+    }
+
+    with subprocess.Popen([sys.executable, "-m", "mlz", "engine"], env=environment) as process:
+        while process.poll() is None:
+            try:
+                assert ask(port, "/v2/health/ready").status == 503
+            except ConnectionRefusedError:
+                continue
+            break
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        pytest.param("x.tar.gz", "x", id="an archive"),
+        pytest.param("x.onnx.tar.gz", "x", id="an archive of a model"),
+        pytest.param("credit.v2.PMML", "credit.v2", id="other dots stay"),
+        pytest.param("model", "model", id="nothing to cut"),
+        pytest.param(".onnx", ".onnx", id="nothing would be left"),
+    ],
+)
+def test_the_id_is_the_files_name_without_its_suffixes(file: str, name: str) -> None:
+    assert public_name(Path("/some") / file) == name
