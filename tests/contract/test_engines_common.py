@@ -24,7 +24,6 @@ from zoo.fixtures import zoo
 from zoo.models import Zoo
 
 __all__ = ["zoo"]
-pytestmark = pytest.mark.contract
 
 SCORE = "/iml/v2/scoring/online/g"
 INFER = "/v2/models/m/infer"

@@ -20,7 +20,6 @@ from zoo.fixtures import zoo
 from zoo.models import Zoo
 
 __all__ = ["zoo"]
-pytestmark = pytest.mark.contract
 
 FLOAT, INT64, STRING, BOOL = (
     TensorProto.FLOAT,

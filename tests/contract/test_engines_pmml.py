@@ -15,8 +15,6 @@ from mlz.scoring.validation import compile_reader
 from mlz.store.fetch import prepare_local
 from unit.scoring.kit import an_asset
 
-pytestmark = pytest.mark.contract
-
 MEBIBYTE = 1024 * 1024
 HEADER = '<?xml version="1.0"?><PMML version="4.4" xmlns="http://www.dmg.org/PMML-4_4"><Header/>'
 DICTIONARY = """

@@ -18,8 +18,6 @@ from mlz.scoring.validation import compile_reader
 from mlz.store.fetch import prepare_local
 from unit.scoring.kit import a_field, an_asset
 
-pytestmark = pytest.mark.contract
-
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 3)).astype(np.float32)
 LABELS = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)

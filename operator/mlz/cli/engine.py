@@ -9,7 +9,7 @@ from mlz.errors import MlzError, Reason, RejectedError
 from mlz.log import configure as configure_log
 from mlz.model.report import failure, to_message
 from mlz.scoring.machine import read_machine
-from mlz.scoring.server import serve
+from mlz.scoring.server import leave, serve
 from mlz.settings import EngineSettings
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,13 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command h
             "cannot serve", extra={"reason": error.reason.value, "text": error.message}
         )
         _last_words(settings.termination_log, error)
-        return 1
+        return leave(1)
     except Exception as error:  # a bug, at the outermost edge: the operator shall see it too
         log.exception("crashed")
         text = f"{type(error).__name__}: {error}; the log has more"
         _last_words(settings.termination_log, RejectedError(Reason.ENGINE_CRASHED, text))
-        return 1
-    return 0
+        return leave(1)
+    return leave(0)
 
 
 def _last_words(path: str, error: MlzError) -> None:

@@ -20,8 +20,10 @@ from mlz.scoring.scorer import Door, Job, Outcome, Scorer
 
 T = TypeVar("T")
 
+WORKER_THREAD = "mlz-worker"
 QUICK_BODY_BYTES = 8 * 1024
 _JOBS_A_RUN = 64
+_STOP_SECONDS = 1.0
 _BYTES_A_RUN = 512 * 1024
 
 
@@ -47,7 +49,7 @@ class Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="mlz-worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=WORKER_THREAD, daemon=True)
         self._thread.start()
 
     def submit(self, call: Callable[[], object], done: Callable[[object], None]) -> None:
@@ -73,9 +75,10 @@ class Worker:
         self.submit(attempt, settle)
         return await future
 
-    def stop(self) -> None:
-        """End the thread once it is idle."""
+    def stop(self, wait_seconds: float = _STOP_SECONDS) -> None:
+        """End the thread; a call that does not return in time is left behind."""
         self._calls.put(None)
+        self._thread.join(wait_seconds)
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:

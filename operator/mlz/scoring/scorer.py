@@ -123,6 +123,8 @@ class Scorer:
         return _cut(scores, [len(ask.rows) for ask in asks])
 
     def _score(self, rows: Sequence[Row], job: Job | None) -> Scores:
+        if len(rows) <= self._chunk_rows:
+            return self._score_chunk(rows, 0)
         answers: list[Answer] = []
         not_finite: dict[int, str] = {}
         for start in range(0, len(rows), self._chunk_rows):

@@ -7,7 +7,9 @@ It listens before it loads, so that liveness answers from the start and readines
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ import uvloop
 
 from mlz.errors import Reason, RejectedError
 from mlz.scoring.connections import Connections, HttpLimits
-from mlz.scoring.dataplane import Dataplane, PlaneLimits, Worker
+from mlz.scoring.dataplane import WORKER_THREAD, Dataplane, PlaneLimits, Worker
 from mlz.scoring.http_api import Api
 from mlz.scoring.machine import Machine
 from mlz.scoring.protocol import Connection
@@ -74,6 +76,18 @@ def serve(settings: EngineSettings, machine: Machine, announce: Announce) -> Non
         runner.run(until_signal())
 
 
+def leave(status: int) -> int:
+    """
+    The exit status; or the end of the process at once, where a library's call does not return.
+
+    Python's own way out crashes in a thread that comes back from such a call.
+    """
+    if any(thread.name == WORKER_THREAD for thread in threading.enumerate()):
+        logging.shutdown()
+        os._exit(status)
+    return status
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """
@@ -99,6 +113,7 @@ class Process:
         started = await listen(settings, self.limits)
         worker = Worker(started.group.loop)
         sweeper = asyncio.create_task(_sweep(started.group))
+        runtime = None
         try:
             runtime = await _unless(stop, self.load(worker))
             if runtime is not None:
@@ -109,6 +124,8 @@ class Process:
         finally:
             sweeper.cancel()
             started.server.close()
+            if runtime is not None:
+                runtime.engine.close()
             worker.stop()
             started.group.abort()
             # The loop closes its sockets a turn later; left open they would keep it from closing.
@@ -192,6 +209,7 @@ async def load(worker: Worker, settings: EngineSettings, machine: Machine) -> Ru
         async with asyncio.timeout(limit):
             return await worker.call(lambda: warmed_up(loaded))
     except TimeoutError as error:
+        loaded.engine.close()
         text = f"the first score took longer than {limit:g} s"
         raise RejectedError(Reason.WARM_UP_FAILED, text) from error
 

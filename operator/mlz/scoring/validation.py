@@ -57,12 +57,12 @@ def records_of(body: object) -> list[object]:
     """
     if isinstance(body, list):
         return body
-    faults = Faults()
-    faults.add(
-        Fault(fault=FaultKind.TYPE, path="$", expected="array of records", found=type_name(body))
+    found = type_name(body)
+    raise RequestError(
+        Problem.BAD_INPUT,
+        f"the body must be an array of records, found {found}",
+        [Fault(fault=FaultKind.TYPE, path="$", expected="array of records", found=found)],
     )
-    faults.raise_if_any()
-    raise AssertionError  # pragma: no cover - the line above always raises
 
 
 def has_batch_axis(inputs: Sequence[InputField]) -> bool:

@@ -63,7 +63,7 @@ class Engine(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the model; it is not scored again."""
+        """Let go of the model, and stop calls that still run where the library can."""
 
 
 def load_failed(error: BaseException) -> RejectedError:

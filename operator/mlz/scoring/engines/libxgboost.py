@@ -58,11 +58,10 @@ class Booster:
         config = self.config()["learner"]["gradient_booster"]["name"]
         self._in_place = config != "gblinear"
 
-    def close(self) -> None:
-        """Free the model."""
+    def __del__(self) -> None:
+        """Free the model, once no call uses it any more."""
         if self._handle:
-            self._call("XGBoosterFree", self._handle)
-            self._handle = ctypes.c_void_p()
+            self._library.XGBoosterFree(self._handle)
 
     def config(self) -> dict[str, Any]:
         """The library's own description of the model's parameters."""

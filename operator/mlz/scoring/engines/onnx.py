@@ -5,6 +5,7 @@ Axis 0 is the batch where it is free in every input that has axes (CONTRACT sect
 row is one call. Batches of several requests are merged only where no input is a scalar.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class OnnxEngine:
 
     def __init__(self, session: Any, inputs: Sequence[InputField]) -> None:
         self._session = session
+        self._options = onnxruntime.RunOptions()
         self._inputs = [(field.name, field.shape == ()) for field in inputs]
         self._outputs = [output.name for output in session.get_outputs()]
         shaped = [field.shape for field in inputs if field.shape != ()]
@@ -78,14 +80,17 @@ class OnnxEngine:
         return _joined([self._score_alone(row) for row in rows])
 
     def close(self) -> None:
-        """Free the session."""
-        self._session = None
+        """Stop running calls between two nodes of the graph; later ones fail."""
+        self._options.terminate = True
 
     def _feed(self, rows: Sequence[Row]) -> dict[str, Any]:
         columns: dict[str, Any] = {}
         for place, (name, scalar) in enumerate(self._inputs):
             parts: list[Any] = [row[place] for row in rows]
-            columns[name] = parts[0] if scalar else np.stack(parts)
+            if scalar:
+                columns[name] = parts[0]
+            else:
+                columns[name] = np.stack(parts) if len(parts) > 1 else parts[0][np.newaxis]
         return columns
 
     def _score_one(self, row: Row) -> Scores:
@@ -100,7 +105,7 @@ class OnnxEngine:
 
     def _run(self, feed: dict[str, Any]) -> list[Any]:
         try:
-            return list(self._session.run(self._outputs, feed))
+            return list(self._session.run(self._outputs, feed, self._options))
         except Exception as error:  # the library raises Exception itself
             raise ScoreError(str(error)) from error
 
@@ -154,14 +159,13 @@ def _parts(value: Any, count: int) -> list[tuple[object, bool]] | None:
     if value.ndim == 0 or value.shape[0] != count:
         return None
     dims = list(value.shape[1:])
-    flat = value.reshape(count, -1) if value.size else value.reshape(count, 0)
-    finite = _rows_are_finite(flat)
-    lists = flat.tolist()
-    return [({"dims": dims, "data": lists[row]}, finite[row]) for row in range(count)]
+    flat = value if value.ndim == 2 else value.reshape(count, math.prod(dims))
+    rows = zip(flat.tolist(), _rows_are_finite(flat), strict=True)
+    return [({"dims": dims, "data": row}, finite) for row, finite in rows]
 
 
 def _rows_are_finite(flat: Any) -> list[bool]:
-    if flat.dtype.kind != "f":
+    if flat.dtype.kind != "f" or np.isfinite(flat).all():
         return [True] * len(flat)
     finite: list[bool] = np.isfinite(flat).all(axis=1).tolist()
     return finite

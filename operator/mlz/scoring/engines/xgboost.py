@@ -107,8 +107,7 @@ class XgboostEngine:
         return Scores(self._answers(np.nan_to_num(predicted) if bad else predicted), bad)
 
     def close(self) -> None:
-        """Free the booster."""
-        self._booster.close()
+        """Nothing to do: the booster is freed when its last call has returned."""
 
     def _matrix(self, rows: Sequence[Row]) -> Matrix:
         coded = [self._coded(row) for row in rows] if self._codes else rows
