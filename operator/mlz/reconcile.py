@@ -18,7 +18,7 @@ from mlz.cluster.cache import Cache, controller_of
 from mlz.cluster.client import NamespaceTerminatingError
 from mlz.cluster.events import Recorder
 from mlz.cluster.kinds import Kind
-from mlz.cluster.observe import Observer
+from mlz.cluster.observe import Observer, workload_facts
 from mlz.errors import MlzError
 from mlz.lifecycle import deployments, models, services, versions
 from mlz.lifecycle.deployments import Decision
@@ -78,22 +78,39 @@ def reconcile(key: Key, world: World) -> float | None:
 
 def _deployment(body: Body, world: World) -> float | None:
     deployment = parsing.deployment(body)
-    _own_version(deployment, world)
+    refusal = _refusal_of(lambda: _own_version(deployment, world))
     facts = world.observer.deployment_facts(deployment, world.clock())
     decision = deployments.decide(facts)
     plan = _plan(facts, decision, world)
-    objects = desired.objects(plan)
-    refusal: MlzError | None = None
-    try:
-        world.writer.apply_all(objects)
-        world.writer.prune(world.cache.owned_by(deployment.meta.uid), desired.kept(plan, objects))
-    except MlzError as error:
-        refusal = error
-        decision = replace(decision, finding=Finding(error.reason, error.message))
+    if refusal is None:
+        refusal = _refusal_of(lambda: _make(plan, world))
+    written = world.observer.workload(deployment)
+    if written is not None and written is not plan.observed:
+        # What we have just written is not rolled out yet, and must not be called so.
+        facts = replace(facts, workload=workload_facts(written))
+        decision = deployments.decide(facts)
+    if refusal is not None:
+        decision = replace(decision, finding=Finding(refusal.reason, refusal.message))
     _report(deployment, body, status_of(facts, decision), world)
     if refusal is not None:
         raise refusal
     return decision.requeue_seconds
+
+
+def _refusal_of(action: Callable[[], None]) -> MlzError | None:
+    """What refused an action, to be told in status before it is tried again; None if nothing."""
+    try:
+        action()
+    except MlzError as error:
+        return error
+    return None
+
+
+def _make(plan: desired.Plan, world: World) -> None:
+    objects = desired.objects(plan)
+    owned = world.cache.owned_by(plan.deployment.meta.uid)
+    world.writer.apply_all(objects)
+    world.writer.prune(owned, desired.kept(plan, objects))
 
 
 def _own_version(deployment: Deployment, world: World) -> None:

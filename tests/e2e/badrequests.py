@@ -52,15 +52,16 @@ def _of_bodies() -> Iterator[Maker]:
         ("null", b"null"),
         ("a literal that JSON has not", b'[{"a": Infinity}]'),
     ):
-        yield lambda record, chance, kind=kind, body=body: Bad(kind, body)
-    yield lambda record, chance: Bad("deep", b"[" * 5000 + b"]" * 5000)
-    yield lambda record, chance: Bad(
-        "too many records", json.dumps([{}] * TOO_MANY).encode(), (413,)
-    )
+        yield _always(Bad(kind, body))
+    yield _always(Bad("deep", b"[" * 5000 + b"]" * 5000))
+    yield _always(Bad("too many records", json.dumps([{}] * TOO_MANY).encode(), (413,)))
     for value in (7, "text", None, True):
-        yield lambda record, chance, value=value: Bad(
-            f"a record that is {value!r}", json.dumps([value]).encode(), faults=("type", "null")
-        )
+        body = json.dumps([value]).encode()
+        yield _always(Bad(f"a record that is {value!r}", body, faults=("type", "null")))
+
+
+def _always(bad: Bad) -> Maker:
+    return lambda record, chance: bad
 
 
 def _of_fields(engine_type: str) -> Iterator[Maker]:

@@ -8,7 +8,7 @@ each test. The node is the machine itself: pods reach it as 10.244.0.1, it reach
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
@@ -16,35 +16,19 @@ import pytest
 from cluster.node_config import NODE_ADDRESS
 from e2e import manifests
 from e2e.auditlog import AuditLog
-from e2e.endpoints import Endpoint
 from e2e.figures import Figures
 from e2e.fleet import Fleet, start_fleet
 from e2e.kubectl import Kubectl
-from e2e.models import ENGINE_TYPES, Models
+from e2e.models import Models
 from e2e.operatorpod import OperatorPod
 from e2e.places import Place
+from e2e.served import MODELS, Served, serving_id_of, until_served
 from e2e.store import AssetStore
 from mlz.cluster.client import KubeClient
-from zoo.models import ZooModel
-
-MODELS = (*ENGINE_TYPES, "tabular")  # the last one is ONNX with named columns
 
 _numbers = count(1)
 _FLEET = int(os.environ.get("MLZ_E2E_FLEET", "20"))
 _FIGURES = pytest.StashKey[Figures]()
-
-
-@dataclass(frozen=True)
-class Served:
-    """A real model that answers, for tests that only score."""
-
-    place: Place
-    name: str
-    model: ZooModel
-    guid: str
-    serving_id: str
-    digest: str
-    endpoint: Endpoint
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -121,35 +105,34 @@ def _fleet_from_the_beginning(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def fleet(kubectl: Kubectl, client: KubeClient, models: Models, audit: AuditLog) -> Iterator[Fleet]:
     """Deployments that nobody touches."""
-    for place in _place(kubectl, client):
+    with _place(kubectl, client) as place:
         yield start_fleet(place, models.pushed("tabular"), _FLEET, audit)
 
 
 @pytest.fixture
 def place(kubectl: Kubectl, client: KubeClient) -> Iterator[Place]:
     """A namespace of the test's own, with a scoring service, under Pod Security restricted."""
-    yield from _place(kubectl, client)
+    with _place(kubectl, client) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")
 def shared_place(kubectl: Kubectl, client: KubeClient) -> Iterator[Place]:
     """The same for a whole file of tests."""
-    yield from _place(kubectl, client)
+    with _place(kubectl, client) as place:
+        yield place
 
 
 @pytest.fixture(scope="session")
 def serving(kubectl: Kubectl, client: KubeClient, models: Models) -> Iterator[dict[str, Served]]:
     """Each engine's real model under the chart's own resources, by name."""
-    for place in _place(kubectl, client):
-        place.apply(
-            *(
-                manifests.deployment(
-                    kind, models.pushed(kind), servingId=f"{kind}_it", resources=None
-                )
-                for kind in MODELS
+    with _place(kubectl, client) as place:
+        for name in MODELS:
+            identity = serving_id_of(name)
+            place.apply(
+                manifests.deployment(name, models.pushed(name), servingId=identity, resources=None)
             )
-        )
-        found = {kind: _served(place, kind, models.made(kind)) for kind in MODELS}
+        found = {name: until_served(place, name, models.made(name)) for name in MODELS}
         yield found
         for one in found.values():
             one.endpoint.close()
@@ -161,23 +144,13 @@ def served(serving: dict[str, Served], model: str) -> Served:
     return serving[model]
 
 
+@contextmanager
 def _place(kubectl: Kubectl, client: KubeClient) -> Iterator[Place]:
     name = f"e2e-{os.getpid()}-{next(_numbers)}"
     kubectl("apply", manifests.namespace(name))
-    place = Place(kubectl, client, name)
-    place.apply(manifests.scoring_service())
-    yield place
-    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
-
-
-def _served(place: Place, engine_type: str, model: ZooModel) -> Served:
-    status = place.until_state(engine_type, "ACTIVE")
-    return Served(
-        place=place,
-        name=engine_type,
-        model=model,
-        guid=status["guid"],
-        serving_id=f"{engine_type}_it",
-        digest=status["asset"]["active"]["digest"],
-        endpoint=Endpoint(place.address(engine_type), status["guid"]),
-    )
+    try:
+        place = Place(kubectl, client, name)
+        place.apply(manifests.scoring_service())
+        yield place
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

@@ -7,10 +7,10 @@ from itertools import accumulate, cycle, pairwise, takewhile
 import numpy as np
 import pytest
 
-from e2e.conftest import MODELS, Served
 from e2e.figures import Figures
 from e2e.models import Models
 from e2e.rows import Rows, real_rows
+from e2e.served import MODELS, Served
 
 TOLERANCE = 1e-6
 CLIENTS = 32

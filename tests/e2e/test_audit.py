@@ -28,6 +28,11 @@ def test_one_deployment_costs_at_most_twelve_requests(
     place: Place, models: Models, audit: AuditLog, figures: Figures
 ) -> None:
     model = models.pushed("xgboost")
+    before = audit.beginning
+    until(
+        lambda: any(one.resource == "events" for one in _in_place(audit, before, place)),
+        "the scoring service is told of",
+    )
     mark = audit.mark()
 
     place.apply(manifests.deployment("counted", model))

@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from e2e.badrequests import Bad, bad_requests
-from e2e.conftest import Served
 from e2e.figures import Figures
 from e2e.models import ENGINE_TYPES
+from e2e.served import Served
 
 COUNT = 1000
 WARM = 200  # after so many the process has what it keeps
-GROWTH_BYTES = 32 * 1024 * 1024
+GROWTH_BYTES = 8 * 1024 * 1024
 HUNDRED_MEGABYTES = 100 * 1024 * 1024
 BODY_SECONDS = 30  # EngineSettings.body_timeout_seconds
 

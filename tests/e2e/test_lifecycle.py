@@ -6,14 +6,14 @@ import re
 import pytest
 
 from e2e import manifests
-from e2e.conftest import Served
 from e2e.endpoints import Endpoint
 from e2e.load import Load
 from e2e.models import ENGINE_TYPES, REGISTRY, SYSTEM, Models, Pushed
 from e2e.places import Place, answers, conditions
+from e2e.served import Served
 from e2e.store import AssetStore, Reply
 from e2e.waiting import until
-from e2e.wide_model import WIDTH, save_wide_model
+from e2e.wide_model import NAMES, WIDTH, save_wide_model
 from mlz.cluster import kinds
 
 
@@ -164,8 +164,7 @@ def test_a_published_version_serves_and_counts(place: Place, models: Models) -> 
     assert active["version"] == "credit-2"
     assert (version["versionSeq"], version["engineType"]) == (2, "xgboost")
     assert place.status("credit-1", kinds.MODEL_VERSION)["versionSeq"] == 1
-    latest = lambda: place.status("credit", kinds.MODEL).get("latestVersion")  # noqa: E731
-    until(lambda: latest() == "credit-2", "the model knows its latest version")
+    until(lambda: _latest(place, "credit") == "credit-2", "the model knows its latest version")
 
 
 def test_stores_that_ask_who_comes(place: Place, models: Models, store: AssetStore) -> None:
@@ -228,9 +227,13 @@ def test_a_schema_larger_than_a_termination_message_arrives(place: Place, models
     schema = place.status(name, kinds.MODEL_VERSION)["schema"]
     assert len(schema["inputs"]) == WIDTH
     endpoint = Endpoint(place.address("wide"), status["guid"])
-    record = {f"a_rather_long_name_of_feature_{i}": float(i) for i in range(WIDTH)}
+    record = {name: float(number) for number, name in enumerate(NAMES)}
     assert endpoint.score([record])[0]["total"]["data"] == [sum(range(WIDTH))]
     endpoint.close()
+
+
+def _latest(place: Place, model: str) -> str | None:
+    return place.status(model, kinds.MODEL).get("latestVersion")
 
 
 def _names(place: Place, deployment: str) -> list[str]:

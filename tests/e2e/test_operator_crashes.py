@@ -9,7 +9,6 @@ import pytest
 
 from cluster.places import CHECKOUT
 from e2e import manifests
-from e2e.conftest import Served
 from e2e.figures import Figures
 from e2e.fleet import restarts
 from e2e.images import tagged_again
@@ -17,13 +16,14 @@ from e2e.kubectl import Kubectl
 from e2e.models import SYSTEM, Models, Pushed
 from e2e.operatorpod import OperatorPod
 from e2e.places import CHILDREN, Place
+from e2e.served import Served
 from e2e.waiting import let_pass, until
 from mlz.cluster import kinds
 
 pytestmark = pytest.mark.timeout(1800)
 
 SEED = 2026
-KILLS = int(os.environ.get("MLZ_E2E_KILLS", "4"))  # Show 6 has 30, which take 10 minutes
+KILLS = int(os.environ.get("MLZ_E2E_KILLS", "3"))  # Show 6 has 30, which take 12 minutes
 POPULATION = 20
 DELETED_WITHIN_SECONDS = 60
 

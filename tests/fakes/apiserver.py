@@ -6,7 +6,6 @@ server-side apply with owners of fields, uid preconditions, status as a subresou
 an object, watch events, and garbage that is collected by owner. It does not validate objects.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +31,6 @@ class Request:
     kind: str
     name: str
     subresource: str = ""
-    changed: bool = True
 
     @property
     def is_write(self) -> bool:
@@ -44,8 +42,8 @@ class FakeApiServer:
     """
     Objects, the requests that were made, and the watch events that nobody has fetched yet.
 
-    ``before`` is called with each request before it is looked at, and may raise: an outage, a
-    refusal, the death of the caller.
+    ``before`` is called with each request before it is looked at, ``after`` with each write that
+    was done and not yet answered. Both may raise: an outage, a refusal, the death of the caller.
     """
 
     now: Callable[[], str] = lambda: "2030-01-01T12:00:00Z"
@@ -53,6 +51,7 @@ class FakeApiServer:
     events: list[tuple[str, Manifest]] = field(default_factory=list)
     logs: dict[tuple[str, str], str] = field(default_factory=dict)
     before: Callable[[Request], None] = lambda _: None
+    after: Callable[[Request], None] = lambda _: None
     page_size: int = 500
     _objects: dict[Address, Manifest] = field(default_factory=dict)
     _owners: dict[Address, FieldOwners] = field(default_factory=dict)
@@ -63,7 +62,7 @@ class FakeApiServer:
 
     def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         self._count(Request("get", kind.kind, name))
-        return copy.deepcopy(self._objects.get((kind.kind, namespace, name)))
+        return copied(self._objects.get((kind.kind, namespace, name)))
 
     def list_page(
         self, kind: Kind, namespace: str | None, query: Mapping[str, str], *, bare: bool = False
@@ -85,27 +84,27 @@ class FakeApiServer:
         meta = manifest["metadata"]
         address = (kind.kind, meta["namespace"], meta["name"])
         known = self._objects.get(address)
-        self._count(Request("apply", kind.kind, meta["name"], subresource), changed=False)
+        self._count(Request("apply", kind.kind, meta["name"], subresource))
         if "uid" in meta and (known is None or known["metadata"]["uid"] != meta["uid"]):
             raise ApiConflictError(409, f"uid mismatch: {meta['uid']}")
         if known is None and subresource:
             raise ApiRefusalError(404, f"{meta['name']} not found")
-        live = copy.deepcopy(known) if known is not None else self._new(manifest)
+        live = copied(known) if known is not None else self._new(manifest)
         owners = self._owners.setdefault(address, FieldOwners())
         wanted = _appliable(manifest, subresource)
         owners.apply(live, wanted, manager=manager, force=force)
-        return self._store(address, live, known)
+        return self._answer(self._store(address, live, known))
 
     def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         self._count(Request("create", kind.kind, manifest["metadata"].get("name", "")))
-        body = self._new(manifest) | copy.deepcopy(_appliable(manifest, "", keep_status=True))
+        body = self._new(manifest) | copied(_appliable(manifest, "", keep_status=True))
         meta = body["metadata"] = {**self._new(manifest)["metadata"], **body["metadata"]}
         if "name" not in meta:
             meta["name"] = f"{meta.pop('generateName')}{self._uids}"
         address = (kind.kind, meta["namespace"], meta["name"])
         if address in self._objects:
             raise ApiConflictError(409, f"{meta['name']} already exists")
-        return self._store(address, body, None)
+        return self._answer(self._store(address, body, None))
 
     def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         meta = manifest["metadata"]
@@ -116,13 +115,14 @@ class FakeApiServer:
             raise ApiRefusalError(404, f"{meta['name']} not found")
         if meta.get("resourceVersion") != known["metadata"]["resourceVersion"]:
             raise ApiConflictError(409, f"{meta['name']} has been modified")
-        return self._store(address, copy.deepcopy(manifest), known)
+        return self._answer(self._store(address, copied(manifest), known))
 
     def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         self._count(Request("delete", kind.kind, name))
         known = self._objects.get((kind.kind, namespace, name))
         if known is not None and known["metadata"]["uid"] == uid:
             self.remove(kind.kind, name, namespace)
+            self.after(self.requests[-1])
 
     def pod_log(self, namespace: str, name: str, container: str) -> str:
         self._count(Request("log", "Pod", name))
@@ -133,26 +133,26 @@ class FakeApiServer:
     def all(self, kind: str, namespace: str | None = None) -> list[Manifest]:
         """Every object of a kind, by name."""
         found = [key for key in sorted(self._objects) if key[0] == kind]
-        return [copy.deepcopy(self._objects[key]) for key in found if namespace in (None, key[1])]
+        return [copied(self._objects[key]) for key in found if namespace in (None, key[1])]
 
     def find(self, kind: str, name: str, namespace: str = "models") -> Manifest | None:
         """An object, without a request."""
-        return copy.deepcopy(self._objects.get((kind, namespace, name)))
+        return copied(self._objects.get((kind, namespace, name)))
 
     def put(self, body: Manifest) -> Manifest:
         """Create or change an object as somebody else, without a request."""
         address = _address(body)
         known = self._objects.get(address)
-        live = self._new(body) | copy.deepcopy(body)
+        live = self._new(body) | copied(body)
         old_meta = self._new(body)["metadata"] if known is None else known["metadata"]
-        live["metadata"] = {**old_meta, **copy.deepcopy(body["metadata"])}
+        live["metadata"] = {**old_meta, **copied(body["metadata"])}
         return self._store(address, live, known)
 
     def edit(self, kind: str, name: str, change: Callable[[Manifest], object]) -> Manifest:
         """Change an object as somebody else; fields that differ change their owner."""
         address = (kind, "models", name)
         known = self._objects[address]
-        live = copy.deepcopy(known)
+        live = copied(known)
         change(live)
         self._owners.setdefault(address, FieldOwners()).lose(known, live)
         return self._store(address, live, known)
@@ -162,7 +162,7 @@ class FakeApiServer:
         body = self._objects.pop((kind, namespace, name))
         self._owners.pop((kind, namespace, name), None)
         self._version += 1
-        gone = copy.deepcopy(body)
+        gone = copied(body)
         gone["metadata"]["resourceVersion"] = str(self._version)
         self.events.append(("DELETED", gone))
 
@@ -185,10 +185,13 @@ class FakeApiServer:
 
     # How it works
 
-    def _count(self, request: Request, *, changed: bool = True) -> None:
-        del changed
+    def _count(self, request: Request) -> None:
         self.requests.append(request)
         self.before(request)
+
+    def _answer(self, body: Manifest) -> Manifest:
+        self.after(self.requests[-1])
+        return body
 
     def _new(self, manifest: Manifest) -> Manifest:
         self._uids += 1
@@ -209,7 +212,7 @@ class FakeApiServer:
     def _store(self, address: Address, live: Manifest, known: Manifest | None) -> Manifest:
         _check_controllers(live)
         if known is not None and _same(live, known):
-            return copy.deepcopy(known)
+            return copied(known)
         meta = live["metadata"]
         self._version += 1
         meta["resourceVersion"] = str(self._version)
@@ -218,8 +221,15 @@ class FakeApiServer:
         elif known is None or live.get("spec") != known.get("spec"):
             meta["generation"] = (known or {"metadata": {}})["metadata"].get("generation", 0) + 1
         self._objects[address] = live
-        self.events.append(("ADDED" if known is None else "MODIFIED", copy.deepcopy(live)))
-        return copy.deepcopy(live)
+        self.events.append(("ADDED" if known is None else "MODIFIED", copied(live)))
+        return copied(live)
+
+
+def copied(value: Any) -> Any:
+    """A copy of a JSON value; ``copy.deepcopy`` takes four times as long."""
+    if isinstance(value, dict):
+        return {key: copied(one) for key, one in value.items()}
+    return [copied(one) for one in value] if isinstance(value, list) else value
 
 
 def outage(_: Request) -> None:

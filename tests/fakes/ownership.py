@@ -38,7 +38,8 @@ class FieldOwners:
             for path, managers in self._managers.items()
             if managers == {manager} and path not in leaves
         ]
-        for path in dropped:
+        # An item of a list is found by its key, so that goes last.
+        for path in sorted(dropped, key=lambda path: (-len(path), path[-1] in _KEYS)):
             _drop(live, path)
             del self._managers[path]
         for path, managers in self._managers.items():

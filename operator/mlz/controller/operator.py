@@ -88,12 +88,15 @@ class Operator:
 
     def _start_work(self) -> None:
         self._filled.set()
+        self._add_all()
+        self._workers.start(self._settings.workers)
+        _log.info("watching", extra={"objects": self._cache.counted(lambda body: body["kind"])})
+
+    def _add_all(self) -> None:
         for kind in kinds.CUSTOM:
             for body in self._cache.of_kind(kind):
                 meta = body["metadata"]
                 self._queue.add(Key(kind.kind, meta["namespace"], meta["name"]))
-        self._workers.start(self._settings.workers)
-        _log.info("watching", extra={"objects": self._cache.counted(lambda body: body["kind"])})
 
     def _end(self) -> None:
         self._queue.close()
@@ -136,6 +139,8 @@ class Operator:
         except ApiError as error:
             _log.warning("audit failed", extra={"cause": str(error)})
             return
+        # The cache knows what we wrote, even where the event that wakes others was lost.
+        self._add_all()
         if missed >= _MISSES_UNTIL_RESTART:
             _log.warning("audit found what no event told of", extra={"missed": missed})
             self._source.restart()

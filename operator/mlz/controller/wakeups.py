@@ -12,13 +12,18 @@ from mlz.reconcile import Key
 Body = Mapping[str, Any]
 
 _CUSTOM = frozenset(kind.kind for kind in kinds.CUSTOM)
+_CHILDREN = frozenset(kind.kind for kind in kinds.CHILDREN)
 _RIVALRIES = frozenset(
     {Reason.DUPLICATE_SERVING_ID, Reason.DUPLICATE_DEPLOYMENT, Reason.DUPLICATE_DISPLAY_NAME}
 )
 
 
 def keys_of(body: Body, cache: Cache) -> Iterator[Key]:
-    """The keys that a change of this object concerns, its own first."""
+    """The keys that a change of this object concerns, its own first, each once."""
+    yield from dict.fromkeys(_keys(body, cache))
+
+
+def _keys(body: Body, cache: Cache) -> Iterator[Key]:
     meta = body["metadata"]
     namespace = meta["namespace"]
     if body["kind"] in _CUSTOM:
@@ -27,7 +32,8 @@ def keys_of(body: Body, cache: Cache) -> Iterator[Key]:
     if owner is not None and owner["kind"] in _CUSTOM:
         yield Key(owner["kind"], namespace, owner["name"])
     deployment = (meta.get("labels") or {}).get(names.LABEL_DEPLOYMENT)
-    if deployment is not None and body["kind"] == kinds.POD.kind:
+    if deployment is not None and body["kind"] in _CHILDREN:
+        # Pods have another controller, and somebody may have cut a child from its owner.
         yield Key(names.DEPLOYMENT, namespace, deployment)
     yield from _dependents(body, cache)
 

@@ -33,8 +33,11 @@ from mlz.resources.placement import affinity, spread
 from mlz.resources.service import HTTP_PORT, selector
 from mlz.settings import Defaults, EngineDefaults
 
-# Drain delay, in-flight requests and a margin; see EngineSettings.
-GRACE_SECONDS = 75
+# In-flight requests. Not longer than needed: the deletion of a namespace waits for half of a pod's
+# grace, however soon the pod is gone. Source: kube-controller-manager, namespace controller.
+_DRAIN_SECONDS = 30
+# The drain delay of EngineSettings and a margin.
+_LEAVING_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def _template(workload: Workload) -> Manifest:
         "serviceAccountName": workload.deployment.meta.name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "terminationGracePeriodSeconds": _drain_seconds(spec) + _LEAVING_SECONDS,
         "securityContext": restricted_pod(),
         "initContainers": [fetching.container(fetch, "fetch")],
         "containers": [_engine(workload, image)],
@@ -175,7 +178,13 @@ def _settings(workload: Workload) -> dict[str, str | None]:
         "MLZ_PROVIDER": workload.provider.value,
         "MLZ_THREADS": str(_threads(_resources(workload))),
         "MLZ_TIMEOUT_IN_MS": None if timeout is None else str(timeout),
+        "MLZ_DRAIN_TIMEOUT_SECONDS": str(_drain_seconds(spec)),
     }
+
+
+def _drain_seconds(spec: DeploymentSpec) -> int:
+    """A score may take as long as it is allowed to."""
+    return max(_DRAIN_SECONDS, math.ceil((spec.timeout_in_ms or 0) / 1000))
 
 
 def _probe(path: str, *, period: int, failures: int) -> Manifest:

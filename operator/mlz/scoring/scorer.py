@@ -216,6 +216,10 @@ def _attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exc
     """The edge of a request: whatever happens inside is that request's outcome, never another's."""
     try:
         return step(*args, **kwargs)
+    except RequestError as error:
+        # Its traceback holds the whole request and, raised again in _write, the error itself: a
+        # cycle of megabytes that waits for the collector.
+        return error.with_traceback(None)
     except Exception as error:  # noqa: BLE001 - the outermost edge; http_api logs it once
         return error
 

@@ -62,6 +62,18 @@ OWN = {"asset": {"uri": "https://h/m", "sha256": HEX}}
         pytest.param(
             a_child("Service", "Gateway", **{names.LABEL_DEPLOYMENT: "churn"}),
             [],
+            ["Deployment/churn"],
+            id="a child that was cut from its owner wakes it by its label",
+        ),
+        pytest.param(
+            a_child("Service", **{names.LABEL_DEPLOYMENT: "owner"}),
+            [],
+            ["Deployment/owner"],
+            id="a child wakes its deployment once",
+        ),
+        pytest.param(
+            a_child("Gateway", "Gateway", **{names.LABEL_DEPLOYMENT: "churn"}),
+            [],
             [],
             id="an object of somebody else wakes nobody",
         ),

@@ -1,0 +1,343 @@
+"""
+Eventually stable reconciliation: whatever happens, in whatever order, when it stops the cluster is
+as the last spec says, stays so without a write, and no pod was restarted without a reason.
+
+Source: Sun et al., "Anvil", OSDI 2024 (the property); ``kopf-reliability`` keeps our reasons.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from builders import NAMESPACE, a_deployment_body, a_service_body, some_defaults
+from fakes.apiserver import FakeApiServer, Request
+from fakes.clock import FakeClock
+from fakes.kubernetes import Kubernetes
+from fakes.operator import FakeOperator
+from mlz.api import names
+from mlz.cluster.client import ApiOutageError
+from mlz.errors import Reason
+from mlz.model.asset import Inspection
+
+Manifest = dict[str, Any]
+
+GOOD, BETTER, BAD, FLAKY = (letter * 64 for letter in "abcf")
+REFUSED = Inspection(reason=Reason.MODEL_INVALID, message="no model")
+HICCUP = Inspection(reason=Reason.STORE_UNREACHABLE, message="no answer", retryable=True)
+CHILDREN = ("Deployment", "Service", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget")
+PASSES_AT_REST = 3
+
+deployments = st.sampled_from(["churn", "fraud"])
+specs = st.fixed_dictionaries(
+    {},
+    optional={
+        "sha256": st.sampled_from([GOOD, GOOD, BETTER, BAD, FLAKY]),
+        "replicas": st.sampled_from([1, 2, 3]),
+        "suspend": st.booleans(),
+        "env": st.sampled_from([[], [{"name": "A", "value": "1"}]]),
+        "displayName": st.sampled_from(["churn", "Both want it"]),
+        "servingId": st.just("both_want_it"),
+    },
+)
+operators = st.sampled_from([some_defaults(), some_defaults({"onnx": "localhost/engine-onnx:2"})])
+numbers = st.integers(0, 1000)
+
+
+class Death(BaseException):
+    """The process is killed."""
+
+
+class Convergence(RuleBasedStateMachine):
+    """Users, rivals, Kubernetes, a network that loses things, and an operator that dies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = FakeClock()
+        self.server = FakeApiServer()
+        self.kubernetes = Kubernetes(self.server, self.clock)
+        self.kubernetes.refused = {BAD: REFUSED, FLAKY: HICCUP}
+        self.defaults = some_defaults()
+        self.operator = FakeOperator(self.server, self.clock, self.defaults)
+        self.templates: dict[tuple[str, str], Manifest] = {}
+
+    @initialize()
+    def a_scoring_service(self) -> None:
+        self.server.put(without_identity(a_service_body()))
+
+    # Users
+
+    @rule(name=deployments, spec=specs)
+    def user_applies(self, name: str, spec: Manifest) -> None:
+        spec = dict(spec)
+        sha256 = spec.pop("sha256", GOOD)
+        asset = {"uri": f"https://store.example.com/{sha256[:4]}.onnx", "sha256": sha256}
+        body = without_identity(a_deployment_body(name, asset=asset, **spec))
+        known = self.server.find("MLzDeployment", name)
+        self.server.put(body if known is None else {**known, "spec": body["spec"]})
+
+    @rule(name=deployments)
+    def user_deletes(self, name: str) -> None:
+        if self.server.find("MLzDeployment", name) is not None:
+            self.server.remove("MLzDeployment", name)
+
+    @rule(active=st.sampled_from([None, True, False]))
+    def administrator_changes_the_service(self, active: bool | None) -> None:
+        known = self.server.find("MLzScoringService", "default")
+        if active is None and known is not None:
+            self.server.remove("MLzScoringService", "default")
+        else:
+            body = without_identity(a_service_body(active=active is not False))
+            self.server.put(body if known is None else {**known, "spec": body["spec"]})
+
+    @rule()
+    def the_store_comes_back(self) -> None:
+        self.kubernetes.refused.pop(FLAKY, None)
+
+    # Rivals
+
+    @rule(kind=st.sampled_from(CHILDREN), name=deployments)
+    def rival_deletes(self, kind: str, name: str) -> None:
+        if self.server.find(kind, name) is not None:
+            self.server.remove(kind, name)
+
+    @rule(kind=st.sampled_from(CHILDREN), name=deployments, number=numbers)
+    def rival_edits(self, kind: str, name: str, number: int) -> None:
+        if self.server.find(kind, name) is not None:
+            self.server.edit(kind, name, edits(kind)[number % len(edits(kind))])
+
+    @rule(number=numbers)
+    def pod_is_lost(self, number: int) -> None:
+        pods = self.server.all("Pod")
+        if pods:
+            self.server.remove("Pod", pods[number % len(pods)]["metadata"]["name"])
+
+    # Kubernetes, the network, time
+
+    @rule(number=numbers)
+    def kubernetes_works(self, number: int) -> None:
+        steps = self.kubernetes.steps()
+        if steps:
+            steps[number % len(steps)]()
+
+    @rule(lost=st.sampled_from([False, False, False, True]))
+    def event_arrives_or_is_lost(self, lost: bool) -> None:
+        self.operator.hear(lost=lost)
+
+    @rule()
+    def events_arrive(self) -> None:
+        self.operator.hear_all()
+
+    @rule(seconds=st.sampled_from([1, 20, 400]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+        self.operator.ripen()
+
+    # The operator
+
+    @rule(number=numbers)
+    def operator_works(self, number: int) -> None:
+        self.operator.run_one(number)
+
+    @rule()
+    def operator_works_on_everything(self) -> None:
+        self.operator.run_all()
+
+    @rule()
+    def operator_audits(self) -> None:
+        self.operator.audit()
+
+    @rule(number=numbers, requests=st.integers(1, 6))
+    def server_is_away_in_the_middle_of_a_pass(self, number: int, requests: int) -> None:
+        self.server.before = after_requests(requests, ApiOutageError(0, "no answer"))
+        self.operator.run_one(number)
+        self.server.before = lambda _: None
+
+    @rule(number=numbers, requests=st.integers(1, 6), answered=st.booleans(), new=operators)
+    def operator_is_killed_in_the_middle_of_a_pass(
+        self, number: int, requests: int, answered: bool, new: Any
+    ) -> None:
+        """And comes back, perhaps as another release."""
+        setattr(self.server, "before" if answered else "after", after_requests(requests, Death()))
+        try:
+            self.operator.run_one(number)
+        except Death:
+            self.defaults = new
+        self.server.before = self.server.after = lambda _: None
+        self.operator.restart(self.defaults)
+
+    # What always holds
+
+    @invariant()
+    def templates_change_for_a_reason_only(self) -> None:
+        """While nothing that a user can change has changed, a workload's template is the same."""
+        for body in self.server.all("Deployment"):
+            meta = body["metadata"]
+            annotations = meta.get("annotations") or {}
+            if tampered(body):
+                continue
+            reason = meta["uid"], annotations[names.ANNOTATION_TEMPLATE_INPUTS]
+            template = body["spec"]["template"]
+            assert self.templates.setdefault(reason, template) == template
+
+    @invariant()
+    def nobody_is_spoken_for_who_is_not_there(self) -> None:
+        """A status names a generation that exists."""
+        for body in self.server.all("MLzDeployment"):
+            observed = (body.get("status") or {}).get("observedGeneration", 0)
+            assert observed <= body["metadata"]["generation"]
+
+    # When it stops
+
+    def teardown(self) -> None:
+        self.kubernetes.refused.pop(FLAKY, None)
+        self.settle()
+        for body in self.server.all("MLzDeployment"):
+            self.assert_as_the_spec_says(body)
+        self.assert_nothing_else_is_there()
+        self.assert_quiet()
+
+    def settle(self) -> None:
+        """Everything is heard, audited, worked on, and waited for; in the end nothing moves."""
+        for _ in range(60):
+            before = self.server.writes(), self.state()
+            self.operator.hear_all()
+            self.operator.audit()
+            self.operator.run_all()
+            self.kubernetes.settle()
+            self.clock.advance(400)
+            self.operator.ripen()
+            quiet = not self.operator.waiting and not self.server.events
+            if quiet and before == (self.server.writes(), self.state()):
+                return
+        raise AssertionError("it does not come to rest")
+
+    def state(self) -> list[tuple[str, str]]:
+        kinds = (*CHILDREN, "Pod", "MLzDeployment", "MLzModelVersion", "MLzScoringService")
+        return [
+            (body["metadata"]["uid"], body["metadata"]["resourceVersion"])
+            for kind in kinds
+            for body in self.server.all(kind)
+        ]
+
+    def assert_quiet(self) -> None:
+        written = len(self.server.writes())
+        for _ in range(PASSES_AT_REST):
+            self.operator.wake_all()
+            self.operator.run_all()
+        assert self.server.writes()[written:] == [], "at rest nothing is written"
+
+    def assert_nothing_else_is_there(self) -> None:
+        assert list(self.server.garbage()) == []
+        there = {body["metadata"]["name"] for body in self.server.all("MLzDeployment")}
+        for kind in CHILDREN:
+            # Whom a rival has cut from its owner just before that went, nobody collects.
+            ours = [one for one in self.server.all(kind) if "ownerReferences" in one["metadata"]]
+            assert {body["metadata"]["name"] for body in ours} <= there
+        assert [pod for pod in self.server.all("Pod") if "inspect" in pod["metadata"]["name"]] == []
+
+    def assert_as_the_spec_says(self, body: Manifest) -> None:
+        name, spec, status = body["metadata"]["name"], body["spec"], body["status"]
+        workload = self.server.find("Deployment", name)
+        pods = [] if workload is None else self.kubernetes.pods_of(workload)
+        assert status["observedGeneration"] == body["metadata"]["generation"]
+        if spec.get("suspend"):
+            assert (status["state"], pods) == ("SUSPENDED", [])
+            return
+        stalled = next(
+            (one["reason"] for one in status["conditions"] if one["type"] == "Stalled"), None
+        )
+        if stalled is not None:
+            self.assert_stalled_for_a_reason(body, stalled)
+            return
+        assert workload is not None
+        assert status["state"] in ("ACTIVE", "ready")
+        assert status["readyReplicas"] == spec.get("replicas", 1) == len(pods)
+        assert status["asset"]["active"]["digest"] == f"sha256:{spec['asset']['sha256']}"
+        labels = {pod["metadata"]["labels"][names.LABEL_ASSET] for pod in pods}
+        assert labels == {spec["asset"]["sha256"][:16]}
+        for kind in ("Deployment", "Service", "ServiceAccount", "NetworkPolicy"):
+            child = self.server.find(kind, name)
+            assert child is not None
+            owners = [one["uid"] for one in child["metadata"]["ownerReferences"]]
+            assert owners == [body["metadata"]["uid"]]
+
+    def assert_stalled_for_a_reason(self, body: Manifest, reason: str) -> None:
+        service = self.server.find("MLzScoringService", "default")
+        rivals = [
+            one["metadata"]["uid"]
+            for one in self.server.all("MLzDeployment")
+            if one["metadata"]["uid"] < body["metadata"]["uid"]
+        ]
+        assert {
+            "ScoringServiceNotFound": service is None,
+            "ScoringServiceInactive": (service or {"spec": {}})["spec"].get("active") is False,
+            "ModelInvalid": body["spec"]["asset"]["sha256"] == BAD,
+            "DuplicateServingId": bool(rivals),
+            "DuplicateDisplayName": bool(rivals),
+        }[reason]
+        if reason == "ModelInvalid":
+            assert body["status"]["state"] in ("FAILED", "ready")
+
+
+def without_identity(body: Manifest) -> Manifest:
+    """As a user writes it: uid, time and version are the server's to give."""
+    return {**body, "metadata": {"name": body["metadata"]["name"], "namespace": NAMESPACE}}
+
+
+def after_requests(number: int, error: BaseException) -> Callable[[Request], None]:
+    """Raise at the request of that number."""
+    left = number
+
+    def count(_: Request) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise error
+
+    return count
+
+
+def edits(kind: str) -> list[Callable[[Manifest], object]]:
+    """What a rival does to an object of ours."""
+    found: list[Callable[[Manifest], object]] = [
+        lambda body: body["metadata"].setdefault("labels", {}).update(team="a"),
+        lambda body: body["metadata"].setdefault("labels", {}).pop(names.LABEL_DEPLOYMENT, None),
+        lambda body: body["metadata"].pop("ownerReferences", None),
+    ]
+    if kind == "Deployment":
+        found += [
+            lambda body: body["spec"].update(replicas=7),
+            lambda body: container(body).update(image="localhost/rival:1"),
+            lambda body: container(body)["env"].clear(),
+            lambda body: annotate(body, names.ANNOTATION_PROVIDER, "gpu"),
+        ]
+    if kind == "Service":
+        found.append(lambda body: body["spec"].update(type="NodePort"))
+    return found
+
+
+def container(workload: Manifest) -> Manifest:
+    found: Manifest = workload["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def annotate(body: Manifest, name: str, value: str) -> None:
+    body["metadata"].setdefault("annotations", {})[name] = value
+
+
+def tampered(workload: Manifest) -> bool:
+    """Whether a rival's edit of the template waits to be repaired."""
+    engine = container(workload)
+    return engine["image"] == "localhost/rival:1" or not engine["env"]
+
+
+TestConvergence = Convergence.TestCase
+TestConvergence.settings = settings(
+    max_examples=40,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
