@@ -333,6 +333,8 @@ class QueueMachine(RuleBasedStateMachine):
     def done(self, key: str) -> None:
         self.queue.done(key)
         self.working.discard(key)
+        if key in self.owed:
+            self.due.pop(key, None)  # it waits now, so it need not come once more later
 
     @invariant()
     def what_is_owed_and_not_in_work_is_waiting(self) -> None:
