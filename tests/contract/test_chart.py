@@ -18,8 +18,6 @@ from cluster.places import cache_folder
 from mlz.model.asset import EngineType
 from mlz.settings import Defaults, OperatorSettings
 
-pytestmark = pytest.mark.contract
-
 CHART = Path(__file__).resolve().parents[2] / "charts" / "mlz-operator"
 KUBERNETES = "1.35"
 NOT_OF_KUBERNETES = {"MLzScoringService", "ServiceMonitor"}

@@ -18,8 +18,6 @@ from mlz.errors import REASON_TEXTS, Reason
 from mlz.model.document import Document
 from mlz.settings import EngineSettings, FetchSettings, OperatorSettings
 
-pytestmark = pytest.mark.contract
-
 CHECKOUT = Path(__file__).resolve().parents[2]
 CRDS = CHECKOUT / "crds"
 CHART_CRDS = CHECKOUT / "charts" / "mlz-operator" / "files" / "crds"

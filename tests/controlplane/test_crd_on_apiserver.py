@@ -11,8 +11,6 @@ import pytest
 
 from mlz.api import crd
 
-pytestmark = pytest.mark.controlplane
-
 Manifest = dict[str, Any]
 Kubectl = Callable[..., CompletedProcess[str]]
 HEX = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"

@@ -9,6 +9,7 @@ from typing import Any
 from cluster.places import Outputs
 
 OPERATOR = "system:serviceaccount:mlz-system:mlz-operator"
+_NODE = "system:node:"
 _READS = frozenset({"get", "list", "watch"})
 
 
@@ -48,14 +49,18 @@ class AuditLog:
 
     def of_operator(self, since: int) -> list[Request]:
         """The operator's requests since a mark, in the order in which they were answered."""
-        return [one for one in _requests(self._path, since) if one.user == OPERATOR]
+        return [one for one in _requests(self._path, since, OPERATOR) if one.user == OPERATOR]
+
+    def of_nodes(self, since: int) -> list[Request]:
+        """The kubelets' requests since a mark."""
+        return [one for one in _requests(self._path, since, _NODE) if one.user.startswith(_NODE)]
 
 
-def _requests(path: Path, since: int) -> Iterator[Request]:
+def _requests(path: Path, since: int, words: str) -> Iterator[Request]:
     with path.open("rb") as stream:
         stream.seek(since)
         for line in stream:
-            if OPERATOR.encode() in line and line.endswith(b"\n"):
+            if words.encode() in line and line.endswith(b"\n"):
                 event = json.loads(line)
                 if event.get("stage") in ("ResponseComplete", "ResponseStarted"):
                     yield _request(event)

@@ -52,11 +52,14 @@ def test_deployments_at_rest_cost_nothing(fleet: Fleet, audit: AuditLog, figures
     requests = _in_place(audit, fleet.mark, fleet.place)
 
     seconds = monotonic() - fleet.ready_at
-    writes = [str(one) for one in requests if one.is_write]
+    writes = [one for one in requests if one.is_write and one.resource != "events"]
+    restless = _changed_pods(audit, fleet)  # a busy machine misses a probe: that has to be told
+    unasked = [one for one in writes if not any(p.startswith(f"{one.name}-") for p in restless)]
     figures.tell(
-        f"Show 7: {fleet.size} deployments at rest for {seconds:.0f} s: {len(writes)} writes"
+        f"Show 7: {fleet.size} deployments at rest for {seconds:.0f} s: {len(writes)} writes, "
+        f"{len(unasked)} of them about pods that had not changed"
     )
-    assert writes == []
+    assert [str(one) for one in unasked] == []
     assert fleet.pods() == fleet.first_pods
 
 
@@ -86,6 +89,12 @@ def test_every_right_is_used_and_none_is_missing(audit: AuditLog, kubectl: Kubec
 
 def _in_place(audit: AuditLog, mark: int, place: Place) -> list[Request]:
     return [one for one in audit.of_operator(mark) if one.namespace == place.name]
+
+
+def _changed_pods(audit: AuditLog, fleet: Fleet) -> set[str]:
+    """Pods whose kubelet has told a change of theirs."""
+    told = [one for one in audit.of_nodes(fleet.mark) if one.namespace == fleet.place.name]
+    return {one.name for one in told if one.resource == "pods/status"}
 
 
 def _granted(role: dict[str, Any]) -> set[Right]:

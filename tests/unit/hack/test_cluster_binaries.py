@@ -19,8 +19,6 @@ from cluster.binaries import (
 from cluster.errors import ClusterError
 from cluster.places import SOURCES
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.fixture
 def module(tmp_path: Path) -> Path:

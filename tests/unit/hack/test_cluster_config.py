@@ -28,8 +28,6 @@ from cluster.pki import Pki, alternative_names
 from cluster.plane import PlaneSettings, Ports, apiserver_flags, controller_manager_flags
 from cluster.progress import elapsed_text
 
-pytestmark = pytest.mark.unit
-
 PLACES = NodePlaces(state=Path("/state"), run=Path("/run/node"))
 HEARTBEAT = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()
 

@@ -1,10 +1,6 @@
 """Only what is ours is removed from iptables."""
 
-import pytest
-
 from cluster.firewall import removal_script
-
-pytestmark = pytest.mark.unit
 
 OURS = '-m comment --comment "name: \\"mlz-pods\\" id: \\"464d\\""'
 FOREIGN = '-m comment --comment "name: \\"podman\\" id: \\"99\\""'

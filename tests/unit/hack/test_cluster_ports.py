@@ -8,8 +8,6 @@ import pytest
 from cluster.errors import ClusterError
 from cluster.ports import RANDOM_PORTS, is_free, random_free, require_free
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:

@@ -11,8 +11,6 @@ import pytest
 from cluster.errors import ClusterError
 from cluster.processes import Processes, Program, Stat, parse_stat, same_process
 
-pytestmark = pytest.mark.unit
-
 SLEEP = Program("sleeper", ("sleep", "60"))
 
 

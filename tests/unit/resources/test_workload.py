@@ -78,6 +78,7 @@ def test_the_engine_is_told_what_it_serves_and_as_whom() -> None:
         "MLZ_PROVIDER": "cpu",
         "MLZ_THREADS": "1",
         "MLZ_TIMEOUT_IN_MS": "250",
+        "MLZ_DRAIN_TIMEOUT_SECONDS": "30",
     }
 
 
