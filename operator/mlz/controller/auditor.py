@@ -61,9 +61,7 @@ class Auditor:
     def audit(self) -> int:
         """Compare everything once; answers how many changes no event had told of."""
         return sum(
-            self._audit(kind, namespace)
-            for kind in kinds.WATCHED
-            for namespace in self._namespaces
+            self._audit(kind, namespace) for kind in kinds.WATCHED for namespace in self._namespaces
         )
 
     def _fill(self, kind: Kind) -> None:
