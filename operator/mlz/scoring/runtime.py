@@ -5,6 +5,7 @@ Order matters: what is cheap and final (digest, hardware) is refused before a li
 """
 
 import importlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from mlz.scoring.validation import RecordReader, compile_reader
 from mlz.scoring.warmup import OneByOne, warm_up
 from mlz.settings import EngineSettings
 
+# ONNX Runtime reports its use to its vendor unless this is set before it is imported.
+_NO_TELEMETRY = ("ORT_DISABLE_TELEMETRY", "1")
 _MODULES = {
     EngineType.ONNX: "mlz.scoring.engines.onnx",
     EngineType.XGBOOST: "mlz.scoring.engines.xgboost",
@@ -113,6 +116,7 @@ def load_engine(folder: Path, asset: Asset, options: LoadOptions) -> Engine:
         RejectedError: the library is not in this image, or cannot load the model.
     """
     try:
+        os.environ.setdefault(*_NO_TELEMETRY)
         module = importlib.import_module(_MODULES[asset.engine_type])
     except ImportError as error:
         text = f"this image has no library for engine type {asset.engine_type}: {error}"
