@@ -25,6 +25,7 @@ from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
 from cluster.places import CHECKOUT, cache_folder
 from cluster.ports import random_free
+from mlz.cluster import kinds
 from mlz.model.asset import EngineType, Inspection
 from mlz.model.report import to_message
 from mlz.model.schema import Schema
@@ -314,6 +315,11 @@ class Installation:
             and one.get("objectRef", {}).get("resource") != "leases"
         ]
 
+    def watches_everything(self) -> bool:
+        """Whether every watch has begun: until then there are lists."""
+        watched = {one["objectRef"]["resource"] for one in self.requests() if is_watch(one)}
+        return len(watched) == len(kinds.WATCHED)
+
     def writes(self, since: int = 0) -> list[str]:
         return [
             f"{one['verb']} {one['objectRef']['resource']} {one['objectRef'].get('name', '')}"
@@ -329,6 +335,10 @@ class Installation:
         for one in self.processes:
             if one.process.poll() is None:
                 one.kill()
+
+
+def is_watch(entry: Manifest) -> bool:
+    return bool(entry["verb"] == "watch")
 
 
 @contextmanager
