@@ -33,7 +33,8 @@ NARROW = {"watchNamespaces": ["a", "b"]}
 Json = dict[str, Any]
 
 READ = {"list", "watch"}
-OWN = READ | {"create", "patch", "delete"}
+KEEP = READ | {"create", "patch"}
+OWN = KEEP | {"delete"}
 # Everything the operator may do in a namespace it serves; nothing else, and no wildcard.
 RIGHTS = {
     ("mlz.dev", "mlzdeployments"): READ,
@@ -45,13 +46,13 @@ RIGHTS = {
     ("mlz.dev", "mlzmodelversions/status"): {"patch"},
     ("mlz.dev", "mlzscoringservices/status"): {"patch"},
     ("apps", "deployments"): OWN,
-    ("", "services"): OWN,
-    ("", "serviceaccounts"): OWN,
+    ("", "services"): KEEP,
+    ("", "serviceaccounts"): KEEP,
     ("", "pods"): OWN,
     ("", "pods/log"): {"get"},
     ("", "events"): {"create"},
     ("policy", "poddisruptionbudgets"): OWN,
-    ("networking.k8s.io", "networkpolicies"): OWN,
+    ("networking.k8s.io", "networkpolicies"): KEEP,
 }
 LEASE_RIGHTS = {("coordination.k8s.io", "leases"): {"get", "create", "update"}}
 

@@ -48,7 +48,7 @@ def main_operator_away(operator: OperatorPod) -> Iterator[None]:
 def test_a_release_for_one_namespace_works_there_and_nowhere_else(
     place: Place, shared_place: Place, kubectl: Kubectl, models: Models, main_operator_away: None
 ) -> None:
-    """Installed where restricted is enforced, upgraded twice, uninstalled."""
+    """Installed where restricted is enforced, upgraded twice, uninstalled; audits all the time."""
     home = f"{place.name}-home"
     kubectl("apply", manifests.namespace(home))
     model = models.pushed("xgboost")
@@ -65,8 +65,12 @@ def test_a_release_for_one_namespace_works_there_and_nowhere_else(
         _helm_install(kubectl, home, values, place.name, "--set", f"operator.logLevel={level}")
     place.run("scale", "mlzd/inside", "--replicas=2")
     place.until_ready_pods("inside", 2)
+    crashes = kubectl(
+        "-n", home, "get", "pods", "-o", "jsonpath={..containerStatuses[*].restartCount}"
+    ).stdout
     kubectl.helm("uninstall", RELEASE, "-n", home, "--wait")
 
+    assert crashes == "0"
     assert set(before) <= set(restarts(place))
     assert shared_place.status("outside") == {}
     assert "narrow" not in place.run("get", "role,rolebinding", "-o", "name")
@@ -129,6 +133,7 @@ def _helm_install(kubectl: Kubectl, home: str, values: Path, watched: str, *more
     kubectl.helm(
         "upgrade", "--install", RELEASE, CHART, "-n", home, "-f", str(values),
         "--set", f"crds.enabled=false,registry.enabled=false,watchNamespaces={{{watched}}}",
+        "--set", "operator.auditIntervalSeconds=1",
         *more, "--wait", "--timeout", "2m",
     )  # fmt: skip
 

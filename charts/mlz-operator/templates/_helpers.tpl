@@ -92,9 +92,13 @@ imagePullSecrets:
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch, delete]
-# Its address, its identity without a token, its inspection pods.
+# Its address and its identity without a token, which go with the deployment, not before it.
 - apiGroups: [""]
-  resources: [services, serviceaccounts, pods]
+  resources: [services, serviceaccounts]
+  verbs: [list, watch, create, patch]
+# Inspection pods; one is deleted when it has spoken.
+- apiGroups: [""]
+  resources: [pods]
   verbs: [list, watch, create, patch, delete]
 # A schema that does not fit into a termination message; an engine's last words.
 - apiGroups: [""]
@@ -107,7 +111,7 @@ imagePullSecrets:
 # Scoring pods are reached on their scoring port only.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch]
 # One event for each change of reason.
 - apiGroups: [""]
   resources: [events]

@@ -85,7 +85,9 @@ class KubeClient:
         accept = _JSON
         if bare:
             accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-        return self._json("GET", kind.path(namespace), query=query, headers={"Accept": accept})
+        page = self._json("GET", kind.path(namespace), query=query, headers={"Accept": accept})
+        page["items"] = page.get("items") or []  # an empty list of bare objects comes as null
+        return page
 
     def apply(
         self, kind: Kind, manifest: Manifest, *, manager: str, force: bool, subresource: str = ""

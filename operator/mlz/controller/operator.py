@@ -139,6 +139,9 @@ class Operator:
         except ApiError as error:
             _log.warning("audit failed", extra={"cause": str(error)})
             return
+        except Exception:  # noqa: BLE001 - an audit is an extra net: its bugs end nothing
+            _log.exception("audit failed unexpectedly")
+            return
         # The cache knows what we wrote, even where the event that wakes others was lost.
         self._add_all()
         if missed >= _MISSES_UNTIL_RESTART:

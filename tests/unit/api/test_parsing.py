@@ -49,7 +49,7 @@ GOOD: dict[str, dict[str, Any]] = {
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=12,
+    max_leaves=6,
 )
 known_fields = st.sampled_from(
     [

@@ -149,7 +149,7 @@ def test_what_is_not_ours_answers_none(text: str) -> None:
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=20,
+    max_leaves=6,
 )
 near_misses = st.dictionaries(
     st.sampled_from(
