@@ -50,6 +50,7 @@ class FieldOwners:
                 self._managers[path] = set()
             self._managers.setdefault(path, set()).add(manager)
             _set(live, path, value)
+        _put_in_order(live, wanted)
 
     def lose(self, before: Any, after: Any) -> None:
         """Somebody changed an object without apply: what differs is theirs now."""
@@ -59,6 +60,18 @@ class FieldOwners:
                 self._managers.pop(path, None)
                 if path in new:
                     self._managers[path] = {"somebody-else"}
+
+
+def _put_in_order(live: Any, wanted: Any) -> None:
+    """Items of a list come in the order of the apply, those of others behind."""
+    if isinstance(wanted, dict):
+        for key, inner in wanted.items():
+            _put_in_order(live[key], inner)
+    elif (key := _key_of(wanted)) is not None:
+        order = [one[key] for one in wanted]
+        live.sort(key=lambda one: order.index(one[key]) if one[key] in order else len(order))
+        for inner, one in zip(wanted, live, strict=False):
+            _put_in_order(one, inner)
 
 
 def _leaves(value: Any, path: Path = ()) -> Any:

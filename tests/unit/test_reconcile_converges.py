@@ -8,6 +8,7 @@ Source: Sun et al., "Anvil", OSDI 2024 (the property); ``kopf-reliability`` keep
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -63,13 +64,17 @@ class Convergence(RuleBasedStateMachine):
         self.operator = FakeOperator(self.server, self.clock, self.defaults)
         self.templates: dict[tuple[str, str], Manifest] = {}
 
-    @initialize()
-    def a_scoring_service(self) -> None:
+    @initialize(spec=specs)
+    def a_service_and_a_deployment(self, spec: Manifest) -> None:
         self.server.put(without_identity(a_service_body()))
+        self.user_applies("churn", spec)
 
     # Users
 
     @rule(name=deployments, spec=specs)
+    def user_deploys(self, name: str, spec: Manifest) -> None:
+        self.user_applies(name, spec)
+
     def user_applies(self, name: str, spec: Manifest) -> None:
         spec = dict(spec)
         sha256 = spec.pop("sha256", GOOD)
@@ -135,6 +140,14 @@ class Convergence(RuleBasedStateMachine):
         self.clock.advance(seconds)
         self.operator.ripen()
 
+    @rule()
+    def a_good_minute(self) -> None:
+        """Everything works as it should for a while, so that a walk gets somewhere."""
+        for _ in range(8):
+            self.operator.hear_all()
+            self.operator.run_all()
+            self.kubernetes.settle()
+
     # The operator
 
     @rule(number=numbers)
@@ -148,6 +161,12 @@ class Convergence(RuleBasedStateMachine):
     @rule()
     def operator_audits(self) -> None:
         self.operator.audit()
+
+    @rule(new=operators)
+    def operator_is_upgraded(self, new: Any) -> None:
+        self.defaults = new
+        self.operator.restart(new)
+        self.operator.run_all()
 
     @rule(number=numbers, requests=st.integers(1, 6))
     def server_is_away_in_the_middle_of_a_pass(self, number: int, requests: int) -> None:
@@ -256,6 +275,14 @@ class Convergence(RuleBasedStateMachine):
         assert status["state"] in ("ACTIVE", "ready")
         assert status["readyReplicas"] == spec.get("replicas", 1) == len(pods)
         assert status["asset"]["active"]["digest"] == f"sha256:{spec['asset']['sha256']}"
+        budget = self.server.find("PodDisruptionBudget", name)
+        assert (budget is not None) is (spec.get("replicas", 1) > 1)
+        versions = {
+            one["spec"]["artifact"]["sha256"]
+            for one in self.server.all("MLzModelVersion")
+            if one["metadata"]["labels"][names.LABEL_DEPLOYMENT] == name
+        }
+        assert versions == {spec["asset"]["sha256"]}
         labels = {pod["metadata"]["labels"][names.LABEL_ASSET] for pod in pods}
         assert labels == {spec["asset"]["sha256"][:16]}
         for kind in ("Deployment", "Service", "ServiceAccount", "NetworkPolicy"):
@@ -334,9 +361,11 @@ def tampered(workload: Manifest) -> bool:
     return engine["image"] == "localhost/rival:1" or not engine["env"]
 
 
-TestConvergence = Convergence.TestCase
+# A failure is worth minutes of looking for the shortest walk to it.
+TestConvergence = pytest.mark.timeout(900)(Convergence.TestCase)
 TestConvergence.settings = settings(
-    max_examples=40,
+    max_examples=60,
+    report_multiple_bugs=False,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -47,7 +47,7 @@ class Server:
     def stop(self) -> None:
         self.silent.set()
         self._http.shutdown()
-        self._thread.join()
+        self._thread.join(10)
         self._http.server_close()
 
 
