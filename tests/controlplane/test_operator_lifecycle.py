@@ -6,6 +6,7 @@ says that pods are ready.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,10 @@ from controlplane.operators import (
     is_watch,
     until,
 )
+from mlz.api.conditions import moment
 
+# A creationTimestamp has no smaller unit.
+ONE_SECOND = timedelta(seconds=1)
 ALWAYS = ["Deployment", "Service", "ServiceAccount", "NetworkPolicy"]
 
 
@@ -331,6 +335,8 @@ def test_a_refusal_of_the_api_server_is_told_and_a_mended_spec_heals(
 def test_a_name_that_is_given_up_goes_to_who_waits_for_it(admin: Admin, kubelet: Kubelet) -> None:
     admin.deploy("elder", displayName="The one")
     admin.becomes("elder", "ACTIVE")
+    born = moment((admin.find("MLzDeployment", "elder") or {})["metadata"]["creationTimestamp"])
+    until(lambda: datetime.now(UTC) - born >= ONE_SECOND, "the server's clock tells them apart")
     admin.deploy("younger", displayName="The one")
     until(
         lambda: admin.condition("younger", "Stalled") == ("True", "DuplicateDisplayName"),

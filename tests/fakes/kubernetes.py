@@ -113,9 +113,10 @@ class Kubernetes:
     # Pods
 
     def _of_pod(self, pod: Manifest) -> Iterator[Step]:
-        if "status" in pod:
-            return
         spec = pod["spec"]
+        tried = "status" in pod
+        if tried and "initContainerStatuses" not in pod["status"]:
+            return
         fetching = (spec.get("initContainers") or spec["containers"])[0]
         sha256 = next(
             (one["value"] for one in fetching["env"] if one["name"] == "MLZ_ASSET_SHA256"), ""
@@ -123,9 +124,9 @@ class Kubernetes:
         refusal = self.refused.get(sha256)
         if "initContainers" not in spec:
             yield lambda: self._end(pod, refusal or _accepted(sha256))
-        elif refusal is not None:
+        elif refusal is not None and not tried:
             yield lambda: self._fail(pod, refusal)
-        else:
+        elif refusal is None:
             yield lambda: self._put_status(pod, self._status("Running", ready=True))
 
     def _end(self, pod: Manifest, outcome: Inspection) -> None:

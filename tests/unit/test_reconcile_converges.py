@@ -19,6 +19,7 @@ from fakes.clock import FakeClock
 from fakes.kubernetes import Kubernetes
 from fakes.operator import FakeOperator
 from mlz.api import names
+from mlz.cluster.cache import controller_of
 from mlz.cluster.client import ApiOutageError
 from mlz.errors import Reason
 from mlz.model.asset import Inspection
@@ -62,7 +63,7 @@ class Convergence(RuleBasedStateMachine):
         self.kubernetes.refused = {BAD: REFUSED, FLAKY: HICCUP}
         self.defaults = some_defaults()
         self.operator = FakeOperator(self.server, self.clock, self.defaults)
-        self.templates: dict[tuple[str, str], Manifest] = {}
+        self.templates: dict[tuple[str, ...], Manifest] = {}
 
     @initialize(spec=specs)
     def a_service_and_a_deployment(self, spec: Manifest) -> None:
@@ -194,10 +195,14 @@ class Convergence(RuleBasedStateMachine):
         """While nothing that a user can change has changed, a workload's template is the same."""
         for body in self.server.all("Deployment"):
             meta = body["metadata"]
-            annotations = meta.get("annotations") or {}
-            if tampered(body):
+            owner = controller_of(body)
+            if owner is None or tampered(body):
                 continue
-            reason = meta["uid"], annotations[names.ANNOTATION_TEMPLATE_INPUTS]
+            reason = (
+                owner["uid"],
+                meta["uid"],
+                meta["annotations"][names.ANNOTATION_TEMPLATE_INPUTS],
+            )
             template = body["spec"]["template"]
             assert self.templates.setdefault(reason, template) == template
 

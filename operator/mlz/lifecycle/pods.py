@@ -166,14 +166,18 @@ def _able_since(pod: Body) -> datetime | None:
     """
     When the pod was given to its node, unless something other than the asset holds it up.
 
-    A pod that was ready and is not any more gets its time anew: its loss is no late start.
+    The time is given anew to a pod whose fetch took long because of its store, and to one that was
+    ready and is not any more: its loss is no late start.
     """
     started = _status(pod).get("startTime")
     over = "deletionTimestamp" in pod["metadata"] or _status(pod).get("phase") == "Failed"
     if started is None or over or _cannot_start(pod) is not None:
         return None
-    unready = _condition(pod, "Ready").get("lastTransitionTime") or started
-    return max(moment(started), moment(unready))
+    words = _gave_up(pod)
+    if words is not None and not words.permanent:
+        return None
+    changes = (_condition(pod, kind).get("lastTransitionTime") for kind in ("Initialized", "Ready"))
+    return max(moment(text) for text in (started, *changes) if text)
 
 
 def _terminations(pod: Body) -> Iterator[Body]:

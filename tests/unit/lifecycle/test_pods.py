@@ -150,6 +150,7 @@ def test_a_pod_without_a_status_is_simply_not_done_yet() -> None:
         pytest.param("image-pull", id="no image"),
         pytest.param("image-never", id="no image and no pull"),
         pytest.param("config-error", id="no Secret"),
+        pytest.param("fetch-hiccup", id="no store"),
         pytest.param("evicted", id="evicted: the workload makes another one"),
     ],
 )
@@ -161,14 +162,14 @@ def test_the_deadline_does_not_run_while_a_pod_cannot_start(name: str) -> None:
     "name",
     [
         pytest.param("running", id="a pod that runs"),
-        pytest.param("fetch-hiccup", id="a fetch that is tried again"),
         pytest.param("crash-without-word", id="an engine that crashes"),
         pytest.param("out-of-memory", id="an engine that is killed"),
     ],
 )
 def test_the_deadline_runs_from_the_moment_a_node_has_the_pod(name: str) -> None:
     pod = recorded(name)
-    condition_of(pod, "Ready")["lastTransitionTime"] = pod["status"]["startTime"]
+    for kind in ("Ready", "Initialized"):
+        condition_of(pod, kind)["lastTransitionTime"] = pod["status"]["startTime"]
 
     able_since = pods.pod_facts(pod, Provider.CPU).able_since
 
@@ -182,6 +183,16 @@ def test_a_pod_that_was_ready_once_gets_the_whole_deadline_again() -> None:
     ready.update(status="False", lastTransitionTime=lost.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     assert pods.pod_facts(pod, Provider.CPU).able_since == lost
+
+
+def test_an_engine_gets_the_whole_deadline_however_long_the_store_was_away() -> None:
+    pod = recorded("running")
+    fetched = moment(pod["status"]["startTime"]) + timedelta(hours=1)
+    times = {"Initialized": fetched, "Ready": moment(pod["status"]["startTime"])}
+    for kind, time in times.items():
+        condition_of(pod, kind)["lastTransitionTime"] = time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    assert pods.pod_facts(pod, Provider.CPU).able_since == fetched
 
 
 def test_the_deadline_does_not_run_for_a_pod_on_its_way_out() -> None:
