@@ -17,6 +17,7 @@ from controlplane.operators import (
     Admin,
     Installation,
     Kubelet,
+    Manifest,
     installed,
     is_watch,
     until,
@@ -298,19 +299,23 @@ def test_a_strangers_service_is_told_of_and_spared_and_the_deployment_heals_when
         lambda: admin.condition("taken", "Stalled") == ("True", "NameConflict"),
         "the conflict is told",
     )
+    until(lambda: conflicts_told_of(admin, "taken"), "an event tells of it")
     spared = admin.find("Service", "taken")
-    told = [
-        one
-        for one in admin.all("Event")
-        if (one["involvedObject"]["name"], one["reason"]) == ("taken", "NameConflict")
-    ]
     admin.delete("Service", "taken")
     admin.becomes("taken", "ACTIVE")
 
     assert spared is not None
     assert spared["spec"]["type"] == "ExternalName"
-    assert len(told) == 1
+    assert len(conflicts_told_of(admin, "taken")) == 1
     assert admin.condition("taken", "Stalled") is None
+
+
+def conflicts_told_of(admin: Admin, name: str) -> list[Manifest]:
+    return [
+        one
+        for one in admin.all("Event")
+        if (one["involvedObject"]["name"], one["reason"]) == (name, "NameConflict")
+    ]
 
 
 def test_a_refusal_of_the_api_server_is_told_and_a_mended_spec_heals(
