@@ -21,6 +21,7 @@ from mlz.lifecycle.facts import (
     VersionFacts,
     WorkloadFacts,
 )
+from mlz.lifecycle.updates import spec_digest
 from mlz.model.asset import EngineType, Inspection, Provider
 from mlz.model.schema import FieldType, InputField, OutputField, Schema
 from mlz.settings import Defaults
@@ -101,12 +102,15 @@ def a_version(name: str = "churn-v1", status: Any = None, **spec: Any) -> ModelV
 
 
 def an_accepted_version(name: str = "churn-v1", sha256: str = HEX, **spec: Any) -> ModelVersion:
+    """``schema`` is the one that inspection found."""
+    schema = spec.pop("schema", a_schema())
     return a_version(
         name,
         {
             "observedGeneration": 1,
             "digest": f"sha256:{sha256}",
-            "schemaDigest": "sha256:schema",
+            "schemaDigest": schema.digest(),
+            "schema": schema.to_document(),
             "versionSeq": 1,
             "conditions": [a_condition("Ready", "True", "Inspected")],
         },
@@ -192,8 +196,17 @@ def a_status(state: str = "INITIALIZING", **fields: Any) -> Manifest:
     return {"observedGeneration": 1, "state": state, "conditions": []} | fields
 
 
-def a_failure(reason: str, digest: str = DIGEST, message: str = "as the pod said") -> Manifest:
-    return {"reason": reason, "message": message, "assetDigest": digest, "time": EARLIER_TEXT}
+def a_failure(
+    reason: str, digest: str = DIGEST, message: str = "as the pod said", **spec: Any
+) -> Manifest:
+    """The failure of ``a_deployment`` with that spec."""
+    return {
+        "reason": reason,
+        "message": message,
+        "assetDigest": digest,
+        "specDigest": spec_digest(a_deployment(**spec).spec),
+        "time": EARLIER_TEXT,
+    }
 
 
 # Facts
@@ -274,6 +287,7 @@ def updating_facts(**overrides: Any) -> DeploymentFacts:
             status=status, asset={"modelVersion": "churn-v2"}, meta={"generation": 2}
         ),
         "version": an_accepted_version("churn-v2", OTHER_HEX),
+        "active_version": an_accepted_version(),
     } | overrides
     return serving_facts(**fields)
 

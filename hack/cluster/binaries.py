@@ -80,6 +80,7 @@ RECIPES: Mapping[str, Recipe] = {
     "kubeconform": Recipe(
         SOURCES / "testtools", "github.com/yannh/kubeconform/cmd/kubeconform", "kubeconform"
     ),
+    "argolua": Recipe(SOURCES / "testtools", "./argolua", "argolua"),
 }
 
 

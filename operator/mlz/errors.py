@@ -30,6 +30,11 @@ class Reason(StrEnum):
     INSPECTED = "Inspected"
     INSPECTING = "Inspecting"
     ACCEPTED = "Accepted"
+    # An asset update.
+    AWAITING_ACKNOWLEDGEMENT = "AwaitingAcknowledgement"
+    SCHEMA_INCOMPATIBLE = "SchemaIncompatible"
+    SCHEMA_UNKNOWN = "SchemaUnknown"
+    SCHEMA_BLOCKED = "SchemaBlocked"
     # The spec.
     INVALID_SPEC = "InvalidSpec"
     SCORING_SERVICE_NOT_FOUND = "ScoringServiceNotFound"
@@ -84,6 +89,10 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.INSPECTED: "The asset was fetched and checked, its schema is known.",
     Reason.INSPECTING: "The asset is being fetched and checked.",
     Reason.ACCEPTED: "The resource is well formed and in use where it is referred to.",
+    Reason.AWAITING_ACKNOWLEDGEMENT: "The schema does not match and is to be acknowledged.",
+    Reason.SCHEMA_INCOMPATIBLE: "The new asset does not match the schema of the one before it.",
+    Reason.SCHEMA_UNKNOWN: "Whether the new asset matches the one before it cannot be known.",
+    Reason.SCHEMA_BLOCKED: "The new asset does not match, and policy or a servingId forbids that.",
     Reason.INVALID_SPEC: "The spec cannot be honoured; the message names the field.",
     Reason.SCORING_SERVICE_NOT_FOUND: "spec.scoringService names no MLzScoringService here.",
     Reason.SCORING_SERVICE_INACTIVE: "The scoring service has spec.active: false.",

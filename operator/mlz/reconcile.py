@@ -4,7 +4,7 @@ The pass: parse → observe → decide → build → apply → report, for one r
 Level-triggered: it looks at what is, never at what happened. Running it again changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,13 +23,14 @@ from mlz.errors import MlzError
 from mlz.lifecycle import deployments, models, services, versions
 from mlz.lifecycle.deployments import Decision
 from mlz.lifecycle.facts import DeploymentFacts, Finding
-from mlz.lifecycle.report import event_of, status_of
+from mlz.lifecycle.report import AssetUpdate, Event, event_of, events_of, status_of, update_of
 from mlz.model.document import Document
 from mlz.resources import desired, inspection
 from mlz.resources import versions as own_version
 from mlz.settings import Defaults, OperatorSettings
 
 Body = Mapping[str, Any]
+Conditions = tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class World:
     defaults: Defaults
     settings: OperatorSettings
     clock: Callable[[], datetime]
+    count_update: Callable[[AssetUpdate], None]
 
 
 def reconcile(key: Key, world: World) -> float | None:
@@ -91,7 +93,11 @@ def _deployment(body: Body, world: World) -> float | None:
         decision = deployments.decide(facts)
     if refusal is not None:
         decision = replace(decision, finding=Finding(refusal.reason, refusal.message))
-    _report(deployment, body, status_of(facts, decision), world)
+    status = status_of(facts, decision)
+    if _report(deployment, body, status, world, events_of(deployment.status, status)):
+        ended = update_of(deployment.status, status)
+        if ended is not None:
+            world.count_update(ended)
     if refusal is not None:
         raise refusal
     return decision.requeue_seconds
@@ -138,12 +144,18 @@ def _plan(facts: DeploymentFacts, decision: Decision, world: World) -> desired.P
         run=decision.run,
         digest=None if decision.run is None else versions.wanted_digest(decision.run),
         keep=decision.keep,
-        active=None if decision.active is None else decision.active.version,
+        active=decision.active,
+        told=_told_active(facts),
         provider=decision.provider,
         replicas=decision.replicas,
         observed=world.observer.workload(facts.deployment),
         defaults=world.defaults,
     )
+
+
+def _told_active(facts: DeploymentFacts) -> str | None:
+    asset = facts.deployment.status.asset
+    return None if asset is None or asset.active is None else asset.active.version
 
 
 def _version(body: Body, world: World) -> float | None:
@@ -159,7 +171,10 @@ def _version(body: Body, world: World) -> float | None:
         except MlzError as error:
             refusal = error
             status = versions.pending(facts, Finding(error.reason, error.message))
-    _report(version, body, status, world)
+    news = _one_event(version.status.conditions, status.conditions)
+    # Of a deployment's own version only bad news is told: the deployment tells the rest.
+    news = [event for event in news if event.warning or controller_of(body) is None]
+    _report(version, body, status, world, news)
     if not decision.inspect:
         world.writer.prune(world.cache.owned_by(version.meta.uid), wanted=())
     if refusal is not None:
@@ -170,29 +185,40 @@ def _version(body: Body, world: World) -> float | None:
 def _model(body: Body, world: World) -> float | None:
     model = parsing.model(body)
     latest = world.observer.latest_version(model.meta.namespace, model.meta.name)
-    _report(model, body, models.status_of(model, latest, world.clock()), world)
+    status = models.status_of(model, latest, world.clock())
+    _report(model, body, status, world, _one_event(model.status.conditions, status.conditions))
     return None
 
 
 def _service(body: Body, world: World) -> float | None:
     service = parsing.scoring_service(body)
-    _report(service, body, services.status_of(service, world.clock()), world)
+    status = services.status_of(service, world.clock())
+    _report(service, body, status, world, _one_event(service.status.conditions, status.conditions))
     return None
 
 
-def _report(resource: Resource[Any, Any], body: Body, status: Document, world: World) -> None:
-    """One status write, only if different, and the event that tells of it."""
+def _report(
+    resource: Resource[Any, Any],
+    body: Body,
+    status: Document,
+    world: World,
+    events: Iterable[Event],
+) -> bool:
+    """One status write, only if different, and the events that tell of it; whether it was made."""
     if status == resource.status:
-        return
+        return False
     kind: Kind = kinds.BY_NAME[resource.kind]
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     if not world.writer.write_status(kind, body, document):
-        return
-    after: tuple[Condition, ...] = getattr(status, "conditions", ())
-    event = event_of(resource.status.conditions, after)
-    # Of a deployment's own version only bad news is told: the deployment tells the rest.
-    if event is not None and (event.warning or controller_of(body) is None):
+        return False
+    for event in events:
         world.recorder.record(kind, body, event)
+    return True
+
+
+def _one_event(before: Conditions, after: Conditions) -> list[Event]:
+    found = event_of(before, after)
+    return [] if found is None else [found]
 
 
 def _is_paused(body: Body) -> bool:

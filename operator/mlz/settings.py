@@ -102,6 +102,12 @@ class EngineSettings(Settings):
     )
     queue_limit: int = Field(256, gt=0, description="Requests waiting before 503.")
     warm_up_timeout_seconds: float = Field(30, gt=0, description="Longest warm-up.")
+    stuck_call_seconds: float = Field(
+        300,
+        gt=0,
+        description="A call of the engine's library that lasts longer is stuck: the process says"
+        " that it is not alive, for the kubelet to restart it.",
+    )
     drain_delay_seconds: float = Field(
         3, ge=0, description="Unready but serving, until no endpoint names this pod."
     )
@@ -151,6 +157,11 @@ class OperatorSettings(Settings):
         "", description="Namespaces served, comma-separated; empty means all."
     )
     pod_name: str = Field("mlz-operator", description="Identity in the leader lease.")
+    pod_uid: str = Field(
+        "",
+        description="The other half of it: a restarted container of this pod leads again at once."
+        " Empty outside of a pod: then every process is another candidate.",
+    )
     lease_name: str = Field("mlz-operator", description="The leader lease.")
     defaults_file: str = Field(
         "/etc/mlz/defaults.json", description="Images and resources for each engine type."

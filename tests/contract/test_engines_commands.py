@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from mlz.errors import Reason
+from mlz.model.asset import Inspection
 from mlz.model.report import from_message
 from mlz.store.fetch import prepare_local
 from unit.scoring.kit import DEADLINE, ask
@@ -127,23 +128,29 @@ def endless() -> bytes:
     return raw
 
 
-def test_an_engine_whose_first_score_never_ends_gives_up_and_says_so(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(endless())
-    prepare_local(tmp_path / "model.onnx", tmp_path / "prepared")
-    words = tmp_path / "termination-log"
-
+def last_words(folder: Path, **settings: object) -> Inspection:
+    """What an engine says that gives up on the asset in ``folder/prepared``."""
+    words = folder / "termination-log"
     with mlz(
         "engine",
-        model_folder=tmp_path / "prepared",
+        model_folder=folder / "prepared",
         termination_log=words,
         host="127.0.0.1",
         port=0,
-        warm_up_timeout_seconds=0.2,
+        **settings,
     ) as process:
         assert process.wait(60) == 1
-
     outcome = from_message(words.read_text())
     assert outcome is not None
+    return outcome
+
+
+def test_an_engine_whose_first_score_never_ends_gives_up_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(endless())
+    prepare_local(tmp_path / "model.onnx", tmp_path / "prepared")
+
+    outcome = last_words(tmp_path, warm_up_timeout_seconds=0.2)
+
     assert outcome.reason is Reason.WARM_UP_FAILED
     assert not outcome.retryable
 
@@ -152,18 +159,7 @@ def test_an_engine_that_asks_for_an_accelerator_never_falls_back_to_the_cpu(
     zoo: Zoo, tmp_path: Path
 ) -> None:
     prepare_local(zoo.magika.path, tmp_path / "prepared")
-    words = tmp_path / "termination-log"
 
-    with mlz(
-        "engine",
-        model_folder=tmp_path / "prepared",
-        termination_log=words,
-        host="127.0.0.1",
-        port=0,
-        provider="telum2",
-    ) as process:
-        assert process.wait(60) == 1
+    outcome = last_words(tmp_path, provider="telum2")
 
-    outcome = from_message(words.read_text())
-    assert outcome is not None
     assert outcome.reason is Reason.ACCELERATOR_UNAVAILABLE

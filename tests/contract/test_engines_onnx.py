@@ -1,5 +1,6 @@
 """Engine type onnx: forms of inputs and outputs, on small graphs made for each."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from mlz.errors import MlzError, Reason
 from mlz.model.asset import Asset, EngineType
 from mlz.model.schema import Schema
 from mlz.scoring.engines.base import LoadOptions, ScoreError
-from mlz.scoring.runtime import load_engine
+from mlz.scoring.machine import Machine
+from mlz.scoring.problems import FaultKind, RequestError
+from mlz.scoring.runtime import load_engine, load_model, warmed_up
+from mlz.scoring.scorer import Job, Scored, Scorer
 from mlz.scoring.validation import compile_reader
 from mlz.store.fetch import prepare_local
-from unit.scoring.kit import an_asset
+from unit.scoring.kit import an_asset, some_settings
 from zoo.fixtures import zoo
 from zoo.models import Zoo
 
@@ -192,14 +196,21 @@ def test_answers_that_are_not_finite_are_named_by_row_and_output(tmp_path: Path)
     assert scores.not_finite == {1: "y", 3: "y"}
 
 
-def test_what_the_library_refuses_is_its_own_error(zoo: Zoo, tmp_path: Path) -> None:
-    asset = prepare_local(zoo.credit_onnx.path, tmp_path)
-    engine = load_engine(tmp_path, asset, LoadOptions())
-    record = zoo.records[0] | {"purpose": "a yacht"}
-    rows = compile_reader(asset.model_schema, asset.engine_type).read([record])
+def strict_in_one_column() -> bytes:
+    """A model that knows one word in the first of two columns, which its schema cannot say."""
+    nodes = [
+        helper.make_node("Constant", [], ["i"], value_ints=[0]),
+        helper.make_node("ArrayFeatureExtractor", ["x", "i"], ["city"], domain="ai.onnx.ml"),
+        helper.make_node(
+            "OneHotEncoder", ["city"], ["y"], domain="ai.onnx.ml", zeros=0, cats_strings=["rome"]
+        ),
+    ]
+    return graph(nodes, [value("x", STRING, [None, 2])], [value("y", FLOAT, [None, 1, 1])])
 
+
+def test_what_the_library_refuses_is_its_own_error(tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match="Unknown Category"):
-        engine.score(rows)
+        score(strict_in_one_column(), [{"x": ["paris", "rome"]}], tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +265,57 @@ def test_what_cannot_be_loaded_is_refused(raw: bytes, reason: Reason, tmp_path: 
         load_engine(tmp_path, an_asset(engine_type=EngineType.ONNX), LoadOptions())
 
     assert refused.value.reason is reason
+
+
+def strict(kind: int, **categories: object) -> bytes:
+    """A model that fails on what its encoder does not know, as skl2onnx writes it by default."""
+    encoder = helper.make_node(
+        "OneHotEncoder", ["city"], ["y"], domain="ai.onnx.ml", zeros=0, **categories
+    )
+    return graph([encoder], [value("city", kind, [None, 1])], [value("y", FLOAT, [None, 1, 2])])
+
+
+@pytest.mark.parametrize(
+    ("raw", "known", "unknown"),
+    [
+        pytest.param(strict(STRING, cats_strings=["berlin", "rome"]), "rome", "paris", id="text"),
+        pytest.param(strict(INT64, cats_int64s=[10, 20]), 20, 30, id="numbers"),
+    ],
+)
+def test_a_strict_encoder_s_categories_are_part_of_the_contract(
+    raw: bytes, known: object, unknown: object, tmp_path: Path
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(raw)
+    prepare_local(tmp_path / "model.onnx", tmp_path / "prepared")
+    settings = some_settings(model_folder=str(tmp_path / "prepared"))
+
+    runtime = warmed_up(load_model(settings, Machine()))
+    good, bad = Scorer(runtime.engine).run(
+        [
+            Job(runtime.records, json.dumps([{"city": word}]).encode(), lambda _: None)
+            for word in (known, unknown)
+        ]
+    )
+
+    assert isinstance(good, Scored)
+    assert json.loads(good.body) == [{"y": tensor([1, 2], [0.0, 1.0])}]
+    assert isinstance(bad, RequestError)
+    assert [(one.fault, one.field, one.path) for one in bad.faults] == [
+        (FaultKind.CATEGORY, "city", "$[0].city")
+    ]
+
+
+def test_words_that_cannot_be_known_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(strict_in_one_column())
+    prepare_local(tmp_path / "model.onnx", tmp_path / "prepared")
+    settings = some_settings(model_folder=str(tmp_path / "prepared"))
+
+    with pytest.raises(MlzError) as refused:
+        warmed_up(load_model(settings, Machine()))
+
+    assert refused.value.reason is Reason.WARM_UP_FAILED
+    assert "whose text in 'x' is made up" in refused.value.message
+    assert "put a sample.json" in refused.value.message
 
 
 def test_outside_data_is_never_read(tmp_path: Path) -> None:

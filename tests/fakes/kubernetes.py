@@ -5,6 +5,7 @@ Work is done in small steps, so that a test decides what happens between two of 
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from fakes.apiserver import FakeApiServer
@@ -13,13 +14,18 @@ from mlz.api import names
 from mlz.api.conditions import timestamp
 from mlz.model.asset import EngineType, Inspection
 from mlz.model.report import to_message
-from mlz.model.schema import Schema
+from mlz.model.schema import FieldType, InputField, OutputField, Schema
 
 Manifest = dict[str, Any]
 Step = Callable[[], object]
 
 TEMPLATE_HASH = "pod-template-hash"
-SCHEMA = Schema(classes=("no", "yes"))
+GRACE_SECONDS = 40
+SCHEMA = Schema(
+    inputs=(InputField(name="age", type=FieldType.FLOAT, shape=(None, 1), required=True),),
+    outputs=(OutputField(name="label", type=FieldType.INT64, shape=(None,)),),
+    classes=("no", "yes"),
+)
 
 
 class Kubernetes:
@@ -28,6 +34,8 @@ class Kubernetes:
 
     Attributes:
         refused: what `mlz fetch` says of an asset, by its sha256; others are accepted.
+        unfit: what `mlz engine` says of an asset that passed inspection, by its sha256.
+        schemas: what inspection finds, by sha256; ``SCHEMA`` for others.
     """
 
     def __init__(self, server: FakeApiServer, clock: FakeClock) -> None:
@@ -35,6 +43,8 @@ class Kubernetes:
         self._clock = clock
         self._pods = 0
         self.refused: dict[str, Inspection] = {}
+        self.unfit: dict[str, Inspection] = {}
+        self.schemas: dict[str, Schema] = {}
 
     def steps(self) -> list[Step]:
         """What could be done next; nothing when all is as it should be."""
@@ -70,7 +80,7 @@ class Kubernetes:
     def _of_workload(self, workload: Manifest) -> Iterator[Step]:
         wanted = workload["spec"].get("replicas", 1)
         mark = names.short_hash(workload["spec"]["template"])
-        pods = self.pods_of(workload)
+        pods = [pod for pod in self.pods_of(workload) if not _is_leaving(pod)]
         new = [pod for pod in pods if pod["metadata"]["labels"][TEMPLATE_HASH] == mark]
         old = [pod for pod in pods if pod not in new]
         if len(new) < wanted and len(pods) <= wanted:
@@ -108,11 +118,22 @@ class Kubernetes:
         )
 
     def _delete(self, pod: Manifest) -> None:
+        """A pod that serves drains first; it is no longer behind the Service."""
+        if not _is_ready(pod):
+            self._remove(pod)
+            return
+        ends = timestamp(self._clock.wall() + timedelta(seconds=GRACE_SECONDS))
+        self._server.put({**pod, "metadata": {**pod["metadata"], "deletionTimestamp": ends}})
+
+    def _remove(self, pod: Manifest) -> None:
         self._server.remove("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
 
     # Pods
 
     def _of_pod(self, pod: Manifest) -> Iterator[Step]:
+        if _is_leaving(pod):
+            yield lambda: self._remove(pod)
+            return
         spec = pod["spec"]
         tried = "status" in pod
         if tried and "initContainerStatuses" not in pod["status"]:
@@ -123,9 +144,11 @@ class Kubernetes:
         )
         refusal = self.refused.get(sha256)
         if "initContainers" not in spec:
-            yield lambda: self._end(pod, refusal or _accepted(sha256))
+            yield lambda: self._end(pod, refusal or self._accepted(sha256))
         elif refusal is not None and not tried:
             yield lambda: self._fail(pod, refusal)
+        elif refusal is None and sha256 in self.unfit:
+            yield lambda: self._crash(pod, self.unfit[sha256])
         elif refusal is None:
             yield lambda: self._put_status(pod, self._status("Running", ready=True))
 
@@ -138,6 +161,20 @@ class Kubernetes:
         ended = {"name": "fetch", "state": self._terminated(outcome), "restartCount": 1}
         self._put_status(
             pod, self._status("Pending", ready=False) | {"initContainerStatuses": [ended]}
+        )
+
+    def _crash(self, pod: Manifest, outcome: Inspection) -> None:
+        ended = {"name": "engine", "state": self._terminated(outcome), "restartCount": 1}
+        self._put_status(pod, self._status("Running", ready=False) | {"containerStatuses": [ended]})
+
+    def _accepted(self, sha256: str) -> Inspection:
+        schema = self.schemas.get(sha256, SCHEMA)
+        return Inspection(
+            digest=f"sha256:{sha256}",
+            size_bytes=1,
+            engine_type=EngineType.ONNX,
+            schema_digest=schema.digest(),
+            model_schema=schema,
         )
 
     def _terminated(self, outcome: Inspection) -> Manifest:
@@ -158,14 +195,13 @@ class Kubernetes:
         self._server.put({**pod, "status": status})
 
 
-def _accepted(sha256: str) -> Inspection:
-    return Inspection(
-        digest=f"sha256:{sha256}",
-        size_bytes=1,
-        engine_type=EngineType.ONNX,
-        schema_digest=SCHEMA.digest(),
-        model_schema=SCHEMA,
-    )
+def is_ready(pod: Manifest) -> bool:
+    """Behind the Service."""
+    return _is_ready(pod) and not _is_leaving(pod)
+
+
+def _is_leaving(pod: Manifest) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -19,6 +19,7 @@ from mlz.controller.metrics import Metrics
 from mlz.controller.source import CHILD_SELECTOR
 from mlz.controller.wakeups import keys_of
 from mlz.errors import MlzError
+from mlz.lifecycle.report import AssetUpdate
 from mlz.reconcile import Key, World, reconcile
 from mlz.settings import Defaults, OperatorSettings
 
@@ -47,6 +48,7 @@ class FakeOperator:
         self.cache = Cache()
         self.waiting: dict[Key, None] = {}
         self.due: dict[Key, float] = {}
+        self.updates: list[AssetUpdate] = []
         self._world = World(
             cache=self.cache,
             observer=Observer(self.cache, self._server, defaults, settings),
@@ -56,6 +58,7 @@ class FakeOperator:
             defaults=defaults,
             settings=settings,
             clock=self._clock.wall,
+            count_update=self.updates.append,
         )
         self._minutes = 0.0
         self._auditor = Auditor(self._server, self.cache, (), Metrics(), self._wake)

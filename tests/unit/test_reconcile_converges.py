@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from builders import NAMESPACE, a_deployment_body, a_service_body, some_defaults
 from fakes.apiserver import FakeApiServer, Request
 from fakes.clock import FakeClock
-from fakes.kubernetes import Kubernetes
+from fakes.kubernetes import SCHEMA, Kubernetes, is_ready
 from fakes.operator import FakeOperator
 from mlz.api import names
 from mlz.cluster.cache import controller_of
@@ -26,17 +26,22 @@ from mlz.model.asset import Inspection
 
 Manifest = dict[str, Any]
 
-GOOD, BETTER, BAD, FLAKY = (letter * 64 for letter in "abcf")
+GOOD, BETTER, OTHER, UNFIT, BAD, FLAKY = (letter * 64 for letter in "abdecf")
 REFUSED = Inspection(reason=Reason.MODEL_INVALID, message="no model")
+COLD = Inspection(reason=Reason.WARM_UP_FAILED, message="not a number")
 HICCUP = Inspection(reason=Reason.STORE_UNREACHABLE, message="no answer", retryable=True)
 CHILDREN = ("Deployment", "Service", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget")
 PASSES_AT_REST = 3
+ACCEPTED = (GOOD, BETTER, OTHER, FLAKY)
+WIDER = SCHEMA.model_copy(update={"inputs": ()})
+MISMATCHING = SCHEMA.model_copy(update={"classes": ("no", "yes", "perhaps")})
 
 deployments = st.sampled_from(["churn", "fraud"])
 specs = st.fixed_dictionaries(
     {},
     optional={
-        "sha256": st.sampled_from([GOOD, GOOD, BETTER, BAD, FLAKY]),
+        "sha256": st.sampled_from([GOOD, GOOD, BETTER, OTHER, UNFIT, BAD, FLAKY]),
+        "schemaPolicy": st.sampled_from(["Warn", "RequireAck", "Block"]),
         "replicas": st.sampled_from([1, 2, 3]),
         "suspend": st.booleans(),
         "env": st.sampled_from([[], [{"name": "A", "value": "1"}]]),
@@ -61,9 +66,13 @@ class Convergence(RuleBasedStateMachine):
         self.server = FakeApiServer()
         self.kubernetes = Kubernetes(self.server, self.clock)
         self.kubernetes.refused = {BAD: REFUSED, FLAKY: HICCUP}
+        self.kubernetes.unfit = {UNFIT: COLD}
+        self.kubernetes.schemas = {BETTER: WIDER, OTHER: MISMATCHING}
         self.defaults = some_defaults()
         self.operator = FakeOperator(self.server, self.clock, self.defaults)
         self.templates: dict[tuple[str, ...], Manifest] = {}
+        # Who has a pod that answers, and nobody but the operator could take it away.
+        self.answering: set[str] = set()
 
     @initialize(spec=specs)
     def a_service_and_a_deployment(self, spec: Manifest) -> None:
@@ -83,9 +92,20 @@ class Convergence(RuleBasedStateMachine):
         body = without_identity(a_deployment_body(name, asset=asset, **spec))
         known = self.server.find("MLzDeployment", name)
         self.server.put(body if known is None else {**known, "spec": body["spec"]})
+        if spec.get("suspend"):
+            self.answering.discard(name)
+
+    @rule(name=deployments)
+    def user_acknowledges(self, name: str) -> None:
+        body = self.server.find("MLzDeployment", name) or {}
+        digest = body.get("status", {}).get("schema", {}).get("diffDigest")
+        if digest is not None:
+            annotate(body, names.ANNOTATION_ACKNOWLEDGED, digest)
+            self.server.put(body)
 
     @rule(name=deployments)
     def user_deletes(self, name: str) -> None:
+        self.answering.discard(name)
         if self.server.find("MLzDeployment", name) is not None:
             self.server.remove("MLzDeployment", name)
 
@@ -106,11 +126,13 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(CHILDREN), name=deployments)
     def rival_deletes(self, kind: str, name: str) -> None:
+        self.answering.discard(name)
         if self.server.find(kind, name) is not None:
             self.server.remove(kind, name)
 
     @rule(kind=st.sampled_from(CHILDREN), name=deployments, number=numbers)
     def rival_edits(self, kind: str, name: str, number: int) -> None:
+        self.answering.discard(name)
         if self.server.find(kind, name) is not None:
             self.server.edit(kind, name, edits(kind)[number % len(edits(kind))])
 
@@ -118,7 +140,9 @@ class Convergence(RuleBasedStateMachine):
     def pod_is_lost(self, number: int) -> None:
         pods = self.server.all("Pod")
         if pods:
-            self.server.remove("Pod", pods[number % len(pods)]["metadata"]["name"])
+            pod = pods[number % len(pods)]["metadata"]
+            self.answering.discard(pod["labels"].get(names.LABEL_DEPLOYMENT, ""))
+            self.server.remove("Pod", pod["name"])
 
     # Kubernetes, the network, time
 
@@ -207,6 +231,23 @@ class Convergence(RuleBasedStateMachine):
             assert self.templates.setdefault(reason, template) == template
 
     @invariant()
+    def who_answers_goes_on_answering(self) -> None:
+        """Ready pods of an accepted asset never go below one by the operator's doing."""
+        there = {
+            body["metadata"]["name"]: body
+            for body in self.server.all("MLzDeployment")
+            if not body["spec"].get("suspend")
+        }
+        served = {
+            workload["metadata"]["name"]
+            for workload in self.server.all("Deployment")
+            if not tampered(workload)
+            and any(is_ready(p) and accepted_asset(p) for p in self.kubernetes.pods_of(workload))
+        }
+        assert self.answering & there.keys() <= served
+        self.answering |= {name for name in served if name in there and is_settled(there[name])}
+
+    @invariant()
     def nobody_is_spoken_for_who_is_not_there(self) -> None:
         """A status names a generation that exists."""
         for body in self.server.all("MLzDeployment"):
@@ -270,11 +311,13 @@ class Convergence(RuleBasedStateMachine):
         if spec.get("suspend"):
             assert (status["state"], pods) == ("SUSPENDED", [])
             return
-        stalled = next(
-            (one["reason"] for one in status["conditions"] if one["type"] == "Stalled"), None
-        )
-        if stalled is not None:
-            self.assert_stalled_for_a_reason(body, stalled)
+        reasons = {one["type"]: one["reason"] for one in status["conditions"]}
+        if "Stalled" in reasons:
+            self.assert_stalled_for_a_reason(body, reasons["Stalled"])
+            return
+        if reasons["Ready"] == "AwaitingAcknowledgement":
+            assert (status["state"], spec["schemaPolicy"]) == ("updating", "RequireAck")
+            assert status["asset"]["active"]["digest"] != f"sha256:{spec['asset']['sha256']}"
             return
         assert workload is not None
         assert status["state"] in ("ACTIVE", "ready")
@@ -298,6 +341,7 @@ class Convergence(RuleBasedStateMachine):
 
     def assert_stalled_for_a_reason(self, body: Manifest, reason: str) -> None:
         service = self.server.find("MLzScoringService", "default")
+        spec, sha256 = body["spec"], body["spec"]["asset"]["sha256"]
         rivals = [
             one["metadata"]["uid"]
             for one in self.server.all("MLzDeployment")
@@ -306,12 +350,38 @@ class Convergence(RuleBasedStateMachine):
         assert {
             "ScoringServiceNotFound": service is None,
             "ScoringServiceInactive": (service or {"spec": {}})["spec"].get("active") is False,
-            "ModelInvalid": body["spec"]["asset"]["sha256"] == BAD,
+            "ModelInvalid": sha256 == BAD,
+            "WarmUpFailed": sha256 == UNFIT,
+            # An update waits five minutes for its store or its service, and then is over.
+            "ProgressDeadlineExceeded": body["status"]["state"] == "ready",
+            "SchemaBlocked": "servingId" in spec or spec.get("schemaPolicy") == "Block",
             "DuplicateServingId": bool(rivals),
             "DuplicateDisplayName": bool(rivals),
         }[reason]
-        if reason == "ModelInvalid":
+        if reason in ("ModelInvalid", "WarmUpFailed", "SchemaBlocked"):
             assert body["status"]["state"] in ("FAILED", "ready")
+        if body["status"]["state"] == "ready":
+            self.assert_the_old_one_serves(body)
+
+    def assert_the_old_one_serves(self, body: Manifest) -> None:
+        """A failed update leaves nothing behind."""
+        name, active = body["metadata"]["name"], body["status"]["asset"]["active"]
+        workload = self.server.find("Deployment", name)
+        pods = [] if workload is None else self.kubernetes.pods_of(workload)
+        labels = {pod["metadata"]["labels"][names.LABEL_ASSET] for pod in pods}
+        assert labels == {names.asset_label(active["digest"])}
+        assert all(is_ready(pod) for pod in pods)
+
+
+def accepted_asset(pod: Manifest) -> bool:
+    label = pod["metadata"]["labels"].get(names.LABEL_ASSET)
+    return label in [sha256[:16] for sha256 in ACCEPTED]
+
+
+def is_settled(body: Manifest) -> bool:
+    """Whether the operator has seen the last spec; one before may have asked for no pods."""
+    observed = (body.get("status") or {}).get("observedGeneration")
+    return bool(observed == body["metadata"]["generation"])
 
 
 def without_identity(body: Manifest) -> Manifest:
@@ -369,7 +439,7 @@ def tampered(workload: Manifest) -> bool:
 # A failure is worth minutes of looking for the shortest walk to it.
 TestConvergence = pytest.mark.timeout(900)(Convergence.TestCase)
 TestConvergence.settings = settings(
-    max_examples=60,
+    max_examples=300,
     report_multiple_bugs=False,
     stateful_step_count=30,
     deadline=None,

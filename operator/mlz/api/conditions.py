@@ -26,6 +26,7 @@ class ConditionType(StrEnum):
     AVAILABLE = "Available"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    SCHEMA_MISMATCH = "SchemaMismatch"
     SUSPENDED = "Suspended"
 
 

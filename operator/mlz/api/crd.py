@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlz.api import names
+from mlz.api.status import DeploymentStatus, ModelStatus, ModelVersionStatus, ScoringServiceStatus
 from mlz.api.v1alpha1 import (
     NAME_RULE,
     DeploymentSpec,
-    DeploymentStatus,
     ModelSpec,
-    ModelStatus,
     ModelVersionSpec,
-    ModelVersionStatus,
     ScoringServiceSpec,
-    ScoringServiceStatus,
     rules,
 )
 from mlz.model.document import Document
@@ -105,7 +102,7 @@ KINDS = (
             Column("Provider", ".status.provider", "The execution provider that runs."),
             Column("Asset", ".status.asset.active.version", "The model version that serves."),
             AGE,
-            Column("Schema", ".status.asset.active.schemaDigest", "Schema digest.", wide=True),
+            Column("Schema", ".status.schema.verdict", "Verdict on the last update.", wide=True),
             Column("URL", ".status.scoringUrl", "Where to score.", wide=True),
             REASON,
         ),

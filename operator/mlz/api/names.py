@@ -23,9 +23,13 @@ LABEL_COMPONENT = "app.kubernetes.io/component"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 
 ANNOTATION_PAUSED = f"{GROUP}/paused"
+ANNOTATION_ACKNOWLEDGED = f"{GROUP}/acknowledge-schema-change"
 ANNOTATION_APPLIED_HASH = f"{GROUP}/applied-hash"
 ANNOTATION_TEMPLATE = f"{GROUP}/pod-template"
 ANNOTATION_TEMPLATE_INPUTS = f"{GROUP}/pod-template-inputs"
+# Of the asset that serves, while the pod template is another one's.
+ANNOTATION_SERVING_TEMPLATE = f"{GROUP}/serving-pod-template"
+ANNOTATION_SERVING_TEMPLATE_INPUTS = f"{GROUP}/serving-pod-template-inputs"
 ANNOTATION_PROVIDER = f"{GROUP}/provider"
 
 # A Service name is the shortest of the names that are made from ours, and it must start with a

@@ -12,16 +12,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from mlz.api import names
-from mlz.api.v1alpha1 import (
-    DeploymentSpec,
-    DeploymentStatus,
-    ModelSpec,
-    ModelStatus,
-    ModelVersionSpec,
-    ModelVersionStatus,
-    ScoringServiceSpec,
-    ScoringServiceStatus,
-)
+from mlz.api.status import DeploymentStatus, ModelStatus, ModelVersionStatus, ScoringServiceStatus
+from mlz.api.v1alpha1 import DeploymentSpec, ModelSpec, ModelVersionSpec, ScoringServiceSpec
 from mlz.model.document import Document
 
 Body = Mapping[str, Any]
@@ -40,6 +32,7 @@ class Metadata:
     created: str
     deleting: bool = False
     paused: bool = False
+    acknowledged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,4 +118,5 @@ def _metadata(meta: Mapping[str, Any]) -> Metadata:
         created=meta.get("creationTimestamp", ""),
         deleting="deletionTimestamp" in meta,
         paused=annotations.get(names.ANNOTATION_PAUSED) == "true",
+        acknowledged=annotations.get(names.ANNOTATION_ACKNOWLEDGED),
     )

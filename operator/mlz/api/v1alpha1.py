@@ -1,5 +1,5 @@
 """
-The four kinds, every field of their spec and status, once.
+The four kinds, every field of their spec, once; what status says is in ``api.status``.
 
 The CRDs and the reference docs are generated from these types, so a description here is what users
 read in ``kubectl explain``. Only what works has a field. The parser of a live object is
@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mlz.api.conditions import Condition
 from mlz.api.names import NAME_LIMIT, NAME_PATTERN
 from mlz.model.asset import EngineType, Framework, Provider
-from mlz.model.document import Document, StatusDocument
+from mlz.model.document import Document
 from mlz.model.schema import Schema
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -118,9 +117,34 @@ class AssetReference(
     )
 
 
+# What an asset update leaves as it is, so that a failed one can be undone by the asset alone.
+_FIXED_IN_AN_UPDATE = ("scoringService", "zaiu", "telum2", "timeoutInMs")
+
+
+def _unchanged(field: str) -> str:
+    """A CEL term: the optional field is what it was before."""
+    same = f"self.{field} == oldSelf.{field}"
+    return f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || {same})"
+
+
+ONLY_THE_ASSET = (
+    "self.asset == oldSelf.asset || ("
+    + " && ".join(f"({_unchanged(field)})" for field in _FIXED_IN_AN_UPDATE)
+    + ")",
+    "only the asset (with its engineType) may change in an asset update; make two changes: "
+    f"first {', '.join(_FIXED_IN_AN_UPDATE)}, then the asset",
+)
+ENGINE_TYPE_COMES_WITH_THE_ASSET = (
+    "self.engineType == oldSelf.engineType || self.asset != oldSelf.asset",
+    "engineType is the asset's; it changes only together with spec.asset",
+)
+
+
 class DeploymentSpec(
     Document,
     json_schema_extra=rules(
+        ONLY_THE_ASSET,
+        ENGINE_TYPE_COMES_WITH_THE_ASSET,
         (
             "has(self.guid) == has(oldSelf.guid) && (!has(self.guid) || self.guid == oldSelf.guid)",
             "guid is the public id in every URL and cannot change; create another deployment",
@@ -202,6 +226,12 @@ class DeploymentSpec(
         ),
     )
     suspend: bool | None = Field(None, description="True: no pods, nothing answers.")
+    schema_policy: Literal["Warn", "RequireAck", "Block"] | None = Field(
+        None,
+        description="Where a new asset's schema does not match: Warn (default) goes on and says so,"
+        " RequireAck waits for the annotation mlz.dev/acknowledge-schema-change with the digest of"
+        " the difference, Block keeps the old asset. With a servingId no mismatch passes.",
+    )
 
     @property
     def provider(self) -> Provider:
@@ -209,63 +239,6 @@ class DeploymentSpec(
         if self.telum2:
             return Provider.TELUM2
         return Provider.ZAIU if self.zaiu else Provider.CPU
-
-
-class DeployedAsset(StatusDocument):
-    """An asset as status tells of it."""
-
-    version: str = Field(description="Name of the MLzModelVersion.")
-    guid: str | None = Field(None, description="Guid of the version.")
-    version_seq: int | None = Field(None, description="Sequence number of the version.")
-    digest: str | None = Field(None, description="sha256:<hex> of the asset.")
-    schema_digest: str | None = Field(None, description="Digest of the schema.")
-    since: str | None = Field(
-        None, description="Since when it serves.", json_schema_extra={"format": "date-time"}
-    )
-
-
-class AssetStatus(StatusDocument):
-    """Which asset serves and which one is wanted."""
-
-    active: DeployedAsset | None = Field(None, description="The asset that serves.")
-    target: DeployedAsset | None = Field(None, description="The asset that is wanted.")
-
-
-class Failure(StatusDocument):
-    """Why the wanted asset does not serve; kept until the spec changes."""
-
-    reason: str = Field(description="A condition's reason.")
-    message: str = Field(description="A sentence for people.")
-    asset_digest: str | None = Field(None, description="The asset it is about.")
-    time: str = Field(description="When.", json_schema_extra={"format": "date-time"})
-
-
-class DeploymentStatus(StatusDocument):
-    """What is true of a deployment."""
-
-    observed_generation: int | None = Field(
-        None, description="The generation of the spec that this status speaks of."
-    )
-    state: str | None = Field(
-        None, description="INITIALIZING, ACTIVE, updating, ready, FAILED or SUSPENDED."
-    )
-    conditions: tuple[Condition, ...] = Field(
-        (),
-        description="Ready, Available; Reconciling, Stalled, Suspended only while they hold.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
-    failure: Failure | None = Field(None, description="Why the wanted asset does not serve.")
-    asset: AssetStatus | None = Field(None, description="The assets, active and wanted.")
-    provider: str | None = Field(None, description="The execution provider that runs.")
-    provider_note: str | None = Field(
-        None, description="Why it is not the provider that was asked for."
-    )
-    guid: str | None = Field(None, description="The public id.")
-    scoring_url: str | None = Field(None, description="Where to score, by guid.")
-    serving_url: str | None = Field(None, description="Where to score, by servingId.")
-    replicas: int | None = Field(None, description="Pods asked for.")
-    ready_replicas: int | None = Field(None, description="Pods that are ready.")
-    selector: str | None = Field(None, description="Label selector of the pods, for /scale.")
 
 
 class Artifact(
@@ -304,25 +277,6 @@ class ModelVersionSpec(
     framework: Framework | None = Field(None, description="What wrote the model.")
 
 
-class ModelVersionStatus(StatusDocument):
-    """What inspection found."""
-
-    observed_generation: int | None = Field(None, description="The generation inspected.")
-    conditions: tuple[Condition, ...] = Field(
-        (),
-        description="Ready: the asset was inspected and may serve.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
-    guid: str | None = Field(None, description="Public id of the version.")
-    version_seq: int | None = Field(None, description="Sequence number within the model.")
-    digest: str | None = Field(None, description="sha256:<hex> of the asset.")
-    size_bytes: int | None = Field(None, description="Size of the asset.")
-    engine_type: EngineType | None = Field(None, description="Engine type found in the bytes.")
-    framework: Framework | None = Field(None, description="What wrote the model.")
-    schema_digest: str | None = Field(None, description="Digest of the schema.")
-    model_schema: Schema | None = Field(None, alias="schema", description="The schema.")
-
-
 class ModelSpec(Document):
     """A published model."""
 
@@ -334,18 +288,6 @@ class ModelSpec(Document):
     probability_column: str | None = Field(
         None, max_length=253, description="Field of the answer's probabilities."
     )
-
-
-class ModelStatus(StatusDocument):
-    """Which versions a model has."""
-
-    observed_generation: int | None = Field(None, description="The generation observed.")
-    conditions: tuple[Condition, ...] = Field(
-        (),
-        description="Ready: the model is known.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
-    latest_version: str | None = Field(None, description="Name of the newest inspected version.")
 
 
 class EngineOverride(Document):
@@ -381,15 +323,3 @@ class ScoringServiceSpec(Document):
         description="Require (default): without the accelerator a deployment stalls. "
         "Prefer: it runs on the CPU and says so.",
     )
-
-
-class ScoringServiceStatus(StatusDocument):
-    """What is true of a scoring service."""
-
-    observed_generation: int | None = Field(None, description="The generation observed.")
-    conditions: tuple[Condition, ...] = Field(
-        (),
-        description="Ready: deployments may use it.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
-    guid: str | None = Field(None, description="Public id; MLz's scoringGroupId.")

@@ -17,6 +17,7 @@ from mlz.errors import MlzError
 COMMANDS = {
     "serve": "score a model file on this machine: inspect it, then run the very same server",
     "inspect": "check a model and print its schema",
+    "diff": "say whether a new asset fits the callers of an old one, and why not",
     "push": "put a model into an OCI registry and print its digest",
     "fetch": "in a pod: bring an asset, verify and inspect it",
     "engine": "in a pod: serve the fetched asset",

@@ -28,7 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the schema document (json, yaml) or a table of everything known (text)."""
     with tempfile.TemporaryDirectory(prefix="mlz-") as folder:
-        asset = _inspected(arguments, Path(folder))
+        asset = inspected(
+            arguments.asset, Path(folder), arguments.engine_type, arguments.credentials
+        )
     document = asset.model_schema.to_document()
     if arguments.output == "json":
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -40,14 +42,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _inspected(arguments: argparse.Namespace, folder: Path) -> Asset:
-    if not is_uri(arguments.asset):
-        return prepare_local(Path(arguments.asset), folder, arguments.engine_type)
+def inspected(
+    asset: str, folder: Path, engine_type: EngineType | None = None, credentials: str = ""
+) -> Asset:
+    """
+    Bring an asset into an empty folder and find out all about it.
+
+    Args:
+        asset: a file of this machine, or a URI; one that names no digest is taken as it is.
+        credentials: a folder of a store's keys; none where it is empty.
+
+    Raises:
+        RejectedError: there is no such asset, or it is refused.
+        RetryableError: the store failed.
+    """
+    if not is_uri(asset):
+        return prepare_local(Path(asset), folder, engine_type)
     settings = FetchSettings(
-        asset_uri=arguments.asset,
-        engine_type=arguments.engine_type,
+        asset_uri=asset,
+        engine_type=engine_type,
         model_folder=str(folder),
-        credentials_folder=arguments.credentials or str(folder / "no-credentials"),
+        credentials_folder=credentials or str(folder / "no-credentials"),
         allow_loopback=True,
     )
     return fetch_asset(settings, pinned=False)

@@ -56,14 +56,13 @@ class KubeClient:
 
     Args:
         timeout_seconds: longest time for a request, connecting and reading each.
+        context: of the kubeconfig; None takes the pod's own rights, or the current context.
     """
 
-    def __init__(self, *, timeout_seconds: float = 30, connections: int = 32) -> None:
-        configuration = client.Configuration()
-        try:
-            config.load_incluster_config(client_configuration=configuration)
-        except config.ConfigException:
-            config.load_kube_config(client_configuration=configuration)
+    def __init__(
+        self, *, timeout_seconds: float = 30, connections: int = 32, context: str | None = None
+    ) -> None:
+        configuration = _configuration(context)
         configuration.connection_pool_maxsize = connections
         configuration.retries = False
         self._api = client.ApiClient(configuration)
@@ -166,6 +165,19 @@ class KubeClient:
         if response.status >= 400:
             raise _error(response.status, raw)
         return raw
+
+
+def _configuration(context: str | None) -> Any:
+    configuration = client.Configuration()
+    if context is None:
+        try:
+            config.load_incluster_config(client_configuration=configuration)
+        except config.ConfigException:
+            pass
+        else:
+            return configuration
+    config.load_kube_config(client_configuration=configuration, context=context)
+    return configuration
 
 
 def _error(status: int | None, body: bytes | str | None) -> ApiError:

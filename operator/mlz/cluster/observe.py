@@ -55,7 +55,7 @@ class Observer:
             now=now,
             scoring_service=service,
             version=self._version(namespace, versions.name_of(deployment)),
-            active_version=self._version(namespace, _active_name(deployment)),
+            active_version=self._version(namespace, _deployed_name(deployment)),
             rivals=tuple(self._rivals(deployment)),
             engine_image=spec is None or bool(workload.engine_image(spec, service, self._defaults)),
             workload=running,
@@ -209,9 +209,11 @@ def _replica_failure(status: Body) -> Finding | None:
     return Finding(reason, words)
 
 
-def _active_name(deployment: Deployment) -> str | None:
+def _deployed_name(deployment: Deployment) -> str | None:
+    """Of the asset that serves; before the first one does, of the one that is on its way."""
     asset = deployment.status.asset
-    return None if asset is None or asset.active is None else asset.active.version
+    known = None if asset is None else asset.active or asset.target
+    return None if known is None else known.version
 
 
 def _is_owned(body: Body, uid: str) -> bool:

@@ -23,6 +23,7 @@ RENEW_SECONDS = 5.0
 GIVE_UP_SECONDS = 10.0
 RETRY_SECONDS = 2.0
 REQUEST_SECONDS = 4.0
+_FIRST_PROCESS = 1
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 Manifest = dict[str, Any]
@@ -40,13 +41,29 @@ class Clocks:
     monotonic: Callable[[], float]
 
 
+def identity_of(pod_name: str, pod_uid: str, process_id: int, random_text: str) -> str:
+    """
+    Who a process is in the lease.
+
+    The first process of a pod's container has the pod's own identity: whoever had it before was
+    that container's first process, and is dead, so its lease need not run out. Any other (outside
+    of a pod, or started by hand beside the first) has one that nobody had before.
+
+    Args:
+        pod_uid: empty outside of a pod; names come again, uids do not.
+        random_text: another one for each process.
+    """
+    is_first = bool(pod_uid) and process_id == _FIRST_PROCESS
+    return f"{pod_name}_{pod_uid if is_first else random_text}"
+
+
 class Leadership:
     """
     Holds, or waits for, one Lease.
 
     Args:
         client: a client whose requests take ``REQUEST_SECONDS`` at most.
-        identity: who we are in the lease; unique for each process.
+        identity: who we are in the lease (``identity_of``); no two living processes share one.
         lost: called when the lease is lost; the process must stop writing and end.
     """
 

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from mlz.cluster import kinds
 from mlz.cluster.cache import Body, Cache
+from mlz.lifecycle.report import AssetUpdate
 
 
 class Metrics:
@@ -40,6 +41,25 @@ class Metrics:
         self._restarts = Counter(
             "mlz_source_restarts_total", "Restarts of the event source.", registry=self.registry
         )
+
+        self._updates = Counter(
+            "mlz_asset_updates_total",
+            "Asset updates that have ended.",
+            ["verdict", "outcome"],
+            registry=self.registry,
+        )
+        self._update_seconds = Histogram(
+            "mlz_asset_update_duration_seconds",
+            "From the change of the asset until it serves, or is given up.",
+            ["outcome"],
+            buckets=(2, 5, 10, 20, 30, 60, 120, 300, 600, 1800),
+            registry=self.registry,
+        )
+
+    def updated(self, update: AssetUpdate) -> None:
+        """An asset update is over; one that was refused before its verdict has verdict none."""
+        self._updates.labels(update.verdict or "none", update.outcome).inc()
+        self._update_seconds.labels(update.outcome).observe(update.seconds)
 
     def passed(self, kind: str, outcome: str, seconds: float) -> None:
         """A pass is over: ``outcome`` is success, retry or bug."""

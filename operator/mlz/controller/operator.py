@@ -6,7 +6,6 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 
-from mlz.cluster import kinds
 from mlz.cluster.apply import Writer
 from mlz.cluster.cache import Cache
 from mlz.cluster.client import ApiError, KubeClient
@@ -23,11 +21,11 @@ from mlz.cluster.observe import Observer
 from mlz.cluster.safety import Brakes
 from mlz.controller.auditor import Auditor
 from mlz.controller.health import HealthServer
-from mlz.controller.leader import REQUEST_SECONDS, Clocks, Leadership
+from mlz.controller.intake import Intake
+from mlz.controller.leader import REQUEST_SECONDS, Clocks, Leadership, identity_of
 from mlz.controller.metrics import Metrics, StateCollector
-from mlz.controller.queue import Priority, WorkQueue
+from mlz.controller.queue import WorkQueue
 from mlz.controller.source import Source
-from mlz.controller.wakeups import keys_of
 from mlz.controller.workers import Workers
 from mlz.errors import Reason, RejectedError
 from mlz.reconcile import Key, World
@@ -52,12 +50,13 @@ class Operator:
         self._cache = Cache()
         self._metrics = Metrics()
         self._queue: WorkQueue[Key] = WorkQueue(time.monotonic, lambda: random.uniform(0.8, 1.2))  # noqa: S311
-        self._source = Source(self._on_event, namespaces, self._metrics.source_restarted)
-        self._auditor = Auditor(client, self._cache, namespaces, self._metrics, self._wake)
+        self._intake = Intake(self._cache, self._queue)
+        self._source = Source(self._intake.event, namespaces, self._metrics.source_restarted)
+        self._auditor = Auditor(client, self._cache, namespaces, self._metrics, self._intake.wake)
         self._leadership = Leadership(
             KubeClient(timeout_seconds=REQUEST_SECONDS, connections=1),
             (settings.namespace, settings.lease_name),
-            f"{settings.pod_name}_{os.urandom(4).hex()}",
+            identity_of(settings.pod_name, settings.pod_uid, os.getpid(), os.urandom(4).hex()),
             Clocks(_now, time.monotonic),
             self._fail,
         )
@@ -88,15 +87,9 @@ class Operator:
 
     def _start_work(self) -> None:
         self._filled.set()
-        self._add_all()
+        self._intake.wake_all()
         self._workers.start(self._settings.workers)
         _log.info("watching", extra={"objects": self._cache.counted(lambda body: body["kind"])})
-
-    def _add_all(self) -> None:
-        for kind in kinds.CUSTOM:
-            for body in self._cache.of_kind(kind):
-                meta = body["metadata"]
-                self._queue.add(Key(kind.kind, meta["namespace"], meta["name"]))
 
     def _end(self) -> None:
         self._queue.close()
@@ -116,22 +109,8 @@ class Operator:
             defaults=defaults,
             settings=self._settings,
             clock=_now,
+            count_update=self._metrics.updated,
         )
-
-    def _on_event(self, change: str | None, body: Mapping[str, Any]) -> None:
-        """Also where the cache had it: what one pass wrote is news to those who depend on it."""
-        if change == "DELETED":
-            self._cache.drop(body)
-        else:
-            self._cache.put(body)
-        self._wake(body)
-
-    def _wake(self, body: Mapping[str, Any]) -> None:
-        """What is under way goes before first passes of new objects."""
-        is_new = body["kind"] in _CUSTOM and not body.get("status")
-        priority = Priority.NORMAL if is_new else Priority.URGENT
-        for key in keys_of(body, self._cache):
-            self._queue.add(key, priority)
 
     def _audit(self) -> None:
         try:
@@ -143,7 +122,7 @@ class Operator:
             _log.exception("audit failed unexpectedly")
             return
         # The cache knows what we wrote, even where the event that wakes others was lost.
-        self._add_all()
+        self._intake.wake_all()
         if missed >= _MISSES_UNTIL_RESTART:
             _log.warning("audit found what no event told of", extra={"missed": missed})
             self._source.restart()
@@ -180,9 +159,6 @@ class Operator:
                 lambda: float(self._leadership.held.is_set()),
             ),
         }
-
-
-_CUSTOM = frozenset(kind.kind for kind in kinds.CUSTOM)
 
 
 def _defaults(path: str) -> Defaults:

@@ -118,11 +118,14 @@ def pods_can_be_made(facts: DeploymentFacts) -> Finding | None:
     return None if facts.workload is None else facts.workload.finding
 
 
+def no_pod_gives_up(facts: DeploymentFacts) -> Finding | None:
+    """An engine that says why it never will be ready; nobody has to wait for the deadline."""
+    return next((found for found in _pod_findings(facts) if found.permanent), None)
+
+
 def pods_start(facts: DeploymentFacts) -> Finding | None:
-    """What keeps a pod of the wanted asset from being ready; permanent findings come first."""
-    found = [pod.finding for pod in target_pods(facts) if pod.finding is not None]
-    found.sort(key=lambda one: not one.permanent)
-    return found[0] if found else None
+    """What keeps a pod of the wanted asset from being ready for now."""
+    return next(iter(_pod_findings(facts)), None)
 
 
 def pods_become_ready_in_time(facts: DeploymentFacts) -> Finding | None:
@@ -154,7 +157,16 @@ PREREQUISITES: tuple[Check, ...] = (
     version_is_accepted,
     engine_image_is_known,
 )
-PROGRESS: tuple[Check, ...] = (pods_can_be_made, pods_become_ready_in_time, pods_start)
+PROGRESS: tuple[Check, ...] = (
+    pods_can_be_made,
+    no_pod_gives_up,
+    pods_become_ready_in_time,
+    pods_start,
+)
+
+
+def _pod_findings(facts: DeploymentFacts) -> list[Finding]:
+    return [pod.finding for pod in target_pods(facts) if pod.finding is not None]
 
 
 def target_pods(facts: DeploymentFacts) -> tuple[PodFacts, ...]:

@@ -1,28 +1,41 @@
 """
 The life of a deployment: which asset its pods are to run, and what its status says of it.
 
-The word in ``state`` is derived from what is decided here and is never read back, but for one bit
-that no fact holds: whether the serving asset came by an update.
+The word in ``state`` is derived from what is decided here and is never read back, but for what no
+fact holds: whether the asset that serves has served before, and whether it came by an update.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mlz.api.conditions import timestamp
 from mlz.api.names import asset_label
 from mlz.api.parsing import ModelVersion
-from mlz.api.v1alpha1 import DeployedAsset, Failure
+from mlz.api.status import DeployedAsset, Failure
 from mlz.errors import Reason
 from mlz.lifecycle.checks import (
-    FORGOTTEN,
     PREREQUISITES,
     PROGRESS,
     accelerator_is_missing,
     first_finding,
 )
-from mlz.lifecycle.facts import DeploymentFacts, Finding, known_reason
+from mlz.lifecycle.facts import DeploymentFacts, Finding
+from mlz.lifecycle.updates import (
+    awaits_acknowledgement,
+    comparison,
+    deployed,
+    failure_of,
+    in_time,
+    is_update,
+    policy_allows_it,
+    remembered,
+    stall_ends,
+    wanted_since,
+)
 from mlz.lifecycle.versions import is_accepted, wanted_digest
 from mlz.model.asset import Provider
+from mlz.model.verdict import Comparison
 
 
 class State(StrEnum):
@@ -45,11 +58,15 @@ class Decision:
         run: the version that the pods are to run; None wants no workload.
         keep: the workload stays exactly as it is, whatever ``run`` says.
         replicas: how many pods.
-        active: the asset that serves, or None.
+        active: the asset that serves or served last, or None.
         target: the wanted version, or None while there is none.
+        target_since: since when it is tried.
+        comparison: whether the wanted asset matches the one before it, or None.
+        awaits: what a user has to do before an update goes on, or None.
         finding: what is in the way of the wanted asset, or None.
         failure: the finding as it is remembered, or None.
         serving: whether a pod of an accepted asset is ready.
+        mixed: whether pods of another asset than the wanted one may still answer.
         provider_note: why ``provider`` is not the one asked for, or None.
         requeue_seconds: when to look again without an event, or None.
     """
@@ -62,9 +79,13 @@ class Decision:
     provider_note: str | None = None
     active: DeployedAsset | None = None
     target: ModelVersion | None = None
+    target_since: str | None = None
+    comparison: Comparison | None = None
+    awaits: str | None = None
     finding: Finding | None = None
     failure: Failure | None = None
     serving: bool = False
+    mixed: bool = False
     requeue_seconds: float | None = None
 
 
@@ -73,13 +94,16 @@ def decide(facts: DeploymentFacts) -> Decision:
     spec = facts.deployment.spec
     if spec is not None and spec.suspend:
         return _suspended(facts)
-    finding = first_finding(PREREQUISITES, facts)
-    if finding is not None:
-        return _held_up(facts, finding)
-    version = facts.version
-    if version is None or wanted_digest(version) is None or _inspection_comes_first(facts):
-        return _held_up(facts, None)
-    return _rolled_out(facts, version)
+    decision = _updated(facts) if is_update(facts) else _deployed(facts)
+    failure = failure_of(facts, decision.finding)
+    return replace(
+        decision,
+        failure=failure,
+        target=facts.version,
+        target_since=wanted_since(facts, failure),
+        comparison=comparison(facts),
+        requeue_seconds=_requeue_seconds(facts, decision),
+    )
 
 
 def wanted_replicas(facts: DeploymentFacts) -> int:
@@ -94,106 +118,70 @@ def wanted_replicas(facts: DeploymentFacts) -> int:
 
 
 def _suspended(facts: DeploymentFacts) -> Decision:
-    """No pods; what served is forgotten, since nothing serves and a resume proves it anew."""
+    """No pods; what served is remembered, for another asset at the resume is an update of it."""
     running = facts.active_version or facts.version
     return Decision(
         State.SUSPENDED,
         # A workload that cannot be built anew goes: kept as it is it would keep its pods.
         run=running if facts.workload is not None and _is_buildable(facts, running) else None,
+        active=deployed(facts),
         target=facts.version,
+        target_since=wanted_since(facts, None),
         provider=_provider(facts)[0],
     )
 
 
-def _held_up(facts: DeploymentFacts, finding: Finding | None) -> Decision:
-    """The wanted asset may not be rolled out (yet): what serves goes on serving."""
-    active = _still_active(facts)
-    decision = Decision(
-        _held_up_state(facts, finding),
-        run=facts.active_version if active is not None else None,
-        keep=active is not None and not _is_buildable(facts, facts.active_version),
-        replicas=wanted_replicas(facts),
-        active=active,
-        target=facts.version,
-        finding=finding,
-        failure=_failure(facts, finding),
-        serving=_serving(facts),
-    )
-    if active is None and finding is not None and not finding.permanent:
-        # What may pass needs no tearing down of pods that are on their way.
-        decision = replace(decision, keep=facts.workload is not None)
-    return _with_provider(decision, facts)
+# The asset that is deployed already, or the first one
 
 
-def _held_up_state(facts: DeploymentFacts, finding: Finding | None) -> State:
-    permanent = finding is not None and finding.permanent
-    active = _still_active(facts)
-    if active is None:
-        return State.FAILED if permanent else State.INITIALIZING
-    if active.version == _wanted_name(facts):
-        return _settled_state(facts)
-    return State.READY if permanent else State.UPDATING
-
-
-def _wanted_name(facts: DeploymentFacts) -> str | None:
-    """The wanted version's name, also where somebody has deleted it; None if unreadable."""
-    if facts.version is not None:
-        return facts.version.meta.name
-    return None if facts.deployment.spec is None else facts.deployment.spec.asset.model_version
-
-
-def _is_buildable(facts: DeploymentFacts, version: ModelVersion | None) -> bool:
-    """Whether a workload of this version would come out as it was made; else it must stay."""
-    spec, service = facts.deployment.spec, facts.scoring_service
-    if spec is None or service is None or service.spec is None:
-        return False
-    if version is None or version.spec is None:
-        return False
-    return version.spec.engine_type is spec.engine_type
-
-
-def _rolled_out(facts: DeploymentFacts, version: ModelVersion) -> Decision:
-    """The wanted asset is, or becomes, what the pods run."""
+def _deployed(facts: DeploymentFacts) -> Decision:
+    finding, version = first_finding(PREREQUISITES, facts), facts.version
+    if finding is not None or version is None or wanted_digest(version) is None:
+        return _held_up(facts, finding)
     provider, note = _provider(facts)
     if _runs(facts, version, provider):
-        return _with_provider(_serving_target(facts, version), facts)
-    finding = _remembered(facts) or first_finding(PROGRESS, facts)
+        return _with_provider(_promoted(facts, version, _settled(facts)), facts)
+    finding = remembered(facts) or first_finding(PROGRESS, facts)
     if accelerator_is_missing(finding, provider) and finding is not None and _prefers_only(facts):
         note = f"{provider} was asked for and the CPU serves: {finding.message}"
-        return replace(_on_the_way(facts, version, None), provider=Provider.CPU, provider_note=note)
+        provider, finding = Provider.CPU, None
     return replace(_on_the_way(facts, version, finding), provider=provider, provider_note=note)
 
 
-def _on_the_way(facts: DeploymentFacts, version: ModelVersion, finding: Finding | None) -> Decision:
-    """A rollout that is not complete: it goes on, waits, or is given up."""
-    given_up = finding is not None and finding.permanent
-    active = _still_active(facts)
-    fresh = not _is_active(facts, version)
+def _held_up(facts: DeploymentFacts, finding: Finding | None) -> Decision:
+    """The wanted asset may not be rolled out (yet); if it serves already, it goes on."""
+    if _has_served(facts):
+        return _old_goes_on(facts, finding, _settled(facts))
+    permanent = finding is not None and finding.permanent
     decision = Decision(
-        State.INITIALIZING,
+        State.FAILED if permanent else State.INITIALIZING,
+        # What may pass needs no tearing down of pods that are on their way.
+        keep=finding is not None and not permanent and facts.workload is not None,
+        replicas=wanted_replicas(facts),
+        active=deployed(facts),
+        finding=finding,
+    )
+    return _with_provider(decision, facts)
+
+
+def _on_the_way(facts: DeploymentFacts, version: ModelVersion, finding: Finding | None) -> Decision:
+    """Pods of the one asset there is are started, added, replaced or made ready again."""
+    given_up = finding is not None and finding.permanent
+    decision = Decision(
+        _settled(facts),
         run=version,
         replicas=wanted_replicas(facts),
-        active=active,
-        target=version,
+        active=deployed(facts),
         finding=finding,
-        failure=_failure(facts, finding),
         serving=_serving(facts),
-        requeue_seconds=_seconds_to_deadline(facts),
+        mixed=_others_answer(facts, version),
     )
-    if active is None:
-        state = State.FAILED if given_up else State.INITIALIZING
-        return replace(decision, state=state, run=_kept_on_failure(version, finding))
-    if not fresh:
-        return replace(decision, state=_settled_state(facts))
-    if given_up:
-        return replace(
-            decision,
-            state=State.READY,
-            run=facts.active_version,
-            keep=not _is_buildable(facts, facts.active_version),
-            requeue_seconds=None,
-        )
-    return replace(decision, state=State.UPDATING)
+    if decision.mixed and _has_served(facts):
+        return replace(decision, state=State.UPDATING)
+    if _has_served(facts):
+        return decision
+    state = State.FAILED if given_up else State.INITIALIZING
+    return replace(decision, state=state, run=_kept_on_failure(version, finding))
 
 
 def _kept_on_failure(version: ModelVersion, finding: Finding | None) -> ModelVersion | None:
@@ -203,26 +191,96 @@ def _kept_on_failure(version: ModelVersion, finding: Finding | None) -> ModelVer
     return version if finding.reason is Reason.PROGRESS_DEADLINE_EXCEEDED else None
 
 
-def _serving_target(facts: DeploymentFacts, version: ModelVersion) -> Decision:
-    updated = _still_active(facts) is not None and not _is_active(facts, version)
-    state = State.READY if updated else _settled_state(facts)
-    return Decision(
-        state,
-        run=version,
-        replicas=wanted_replicas(facts),
-        active=_active(facts, version),
-        target=version,
-        serving=True,
-    )
-
-
-def _settled_state(facts: DeploymentFacts) -> State:
+def _settled(facts: DeploymentFacts) -> State:
+    """The word for an asset that serves: ready, if it came by an update."""
     before = facts.deployment.status.state
     return State.READY if before in (State.READY, State.UPDATING) else State.ACTIVE
 
 
+def _has_served(facts: DeploymentFacts) -> bool:
+    """Whether the deployed asset has served since the deployment was last suspended."""
+    before = facts.deployment.status.state
+    return deployed(facts) is not None and before in (State.ACTIVE, State.UPDATING, State.READY)
+
+
+# Another asset than the deployed one
+
+
+def _updated(facts: DeploymentFacts) -> Decision:
+    """The old asset serves until the new one has passed every question and all of its pods run."""
+    finding = remembered(facts) or first_finding(PREREQUISITES, facts) or policy_allows_it(facts)
+    version = facts.version
+    if finding is not None or version is None or not is_accepted(version):
+        return _old_goes_on(facts, in_time(facts, finding), State.UPDATING)
+    awaits = awaits_acknowledgement(facts)
+    if awaits is not None:
+        return replace(_old_goes_on(facts, None, State.UPDATING), awaits=awaits)
+    provider, note = _provider(facts)
+    if _runs(facts, version, provider):
+        return _with_provider(_promoted(facts, version, State.READY), facts)
+    finding = in_time(facts, first_finding(PROGRESS, facts))
+    if finding is not None and finding.permanent:
+        return _old_goes_on(facts, finding, State.UPDATING)
+    return Decision(
+        State.UPDATING,
+        run=version,
+        replicas=wanted_replicas(facts),
+        active=deployed(facts),
+        finding=finding,
+        serving=_serving(facts),
+        mixed=True,
+        provider=provider,
+        provider_note=note,
+    )
+
+
+def _old_goes_on(facts: DeploymentFacts, finding: Finding | None, state: State) -> Decision:
+    """The deployed asset serves, heals and scales, whatever is in the way of the wanted one."""
+    given_up = finding is not None and finding.permanent and is_update(facts)
+    decision = Decision(
+        State.READY if given_up else state,
+        run=facts.active_version,
+        keep=facts.workload is not None and not _is_buildable(facts, facts.active_version),
+        replicas=wanted_replicas(facts),
+        active=deployed(facts),
+        finding=finding,
+        serving=_serving(facts),
+    )
+    return _with_provider(decision, facts)
+
+
+# What is true
+
+
+def _promoted(facts: DeploymentFacts, version: ModelVersion, state: State) -> Decision:
+    return Decision(
+        state,
+        run=version,
+        replicas=wanted_replicas(facts),
+        active=_asset(facts, version),
+        serving=True,
+    )
+
+
+def _asset(facts: DeploymentFacts, version: ModelVersion) -> DeployedAsset:
+    before = deployed(facts)
+    same = before is not None and before.version == version.meta.name
+    return DeployedAsset(
+        version=version.meta.name,
+        guid=version.meta.uid,
+        version_seq=version.status.version_seq,
+        digest=wanted_digest(version),
+        schema_digest=version.status.schema_digest,
+        since=before.since if before is not None and same else timestamp(facts.now),
+    )
+
+
 def _runs(facts: DeploymentFacts, version: ModelVersion, provider: Provider) -> bool:
-    """The proof: every pod is of this asset, new, and ready, and readiness means its digest."""
+    """
+    The proof: every pod is new, ready and of this asset, and no other may answer any more.
+
+    An engine is ready only when it has loaded the very digest that its pod was made for.
+    """
     workload, digest = facts.workload, wanted_digest(version)
     if workload is None or digest is None or not workload.complete:
         return False
@@ -230,48 +288,34 @@ def _runs(facts: DeploymentFacts, version: ModelVersion, provider: Provider) -> 
         workload.asset == asset_label(digest)
         and workload.provider is provider
         and workload.wanted == wanted_replicas(facts)
+        and not _others_answer(facts, version)
     )
 
 
-def _inspection_comes_first(facts: DeploymentFacts) -> bool:
-    """On an update the new asset is inspected before a pod runs it; on create, beside it."""
-    if facts.version is None or _still_active(facts) is None:
-        return False
-    return not _is_active(facts, facts.version) and not is_accepted(facts.version)
-
-
-def _still_active(facts: DeploymentFacts) -> DeployedAsset | None:
-    """What served when we last looked; without a workload nothing does."""
-    asset = facts.deployment.status.asset
-    if asset is None or facts.workload is None or facts.workload.wanted == 0:
-        return None
-    return asset.active
-
-
-def _is_active(facts: DeploymentFacts, version: ModelVersion) -> bool:
-    active = _still_active(facts)
-    return active is not None and active.version == version.meta.name
-
-
-def _active(facts: DeploymentFacts, version: ModelVersion) -> DeployedAsset:
-    active = _still_active(facts)
-    since = active.since if active is not None and _is_active(facts, version) else None
-    return DeployedAsset(
-        version=version.meta.name,
-        guid=version.meta.uid,
-        version_seq=version.status.version_seq,
-        digest=wanted_digest(version),
-        schema_digest=version.status.schema_digest,
-        since=since or timestamp(facts.now),
-    )
+def _others_answer(facts: DeploymentFacts, version: ModelVersion) -> bool:
+    digest = wanted_digest(version)
+    label = None if digest is None else asset_label(digest)
+    return any(pod.asset != label and pod.answers(facts.now) for pod in facts.pods)
 
 
 def _serving(facts: DeploymentFacts) -> bool:
-    active = _still_active(facts)
-    if active is None or active.digest is None:
+    """Whether a pod of the deployed asset, or of the one that replaces it, is ready."""
+    before = deployed(facts)
+    after = None if facts.version is None else wanted_digest(facts.version)
+    if before is None or before.digest is None:
         return False
-    label = asset_label(active.digest)
-    return any(pod.ready and pod.asset == label for pod in facts.pods)
+    if facts.workload is None or facts.workload.wanted == 0:
+        return False
+    labels = {asset_label(digest) for digest in (before.digest, after) if digest is not None}
+    return any(pod.ready and pod.asset in labels for pod in facts.pods)
+
+
+def _is_buildable(facts: DeploymentFacts, version: ModelVersion | None) -> bool:
+    """Whether there is all that a workload of this version is built from; else it must stay."""
+    spec, service = facts.deployment.spec, facts.scoring_service
+    if spec is None or service is None or service.spec is None:
+        return False
+    return version is not None and version.spec is not None
 
 
 def _provider(facts: DeploymentFacts) -> tuple[Provider, str | None]:
@@ -296,40 +340,25 @@ def _prefers_only(facts: DeploymentFacts) -> bool:
     return service is not None and service.accelerator_policy == "Prefer"
 
 
-def _remembered(facts: DeploymentFacts) -> Finding | None:
-    """A failure that only pods could tell of stands until the spec changes."""
-    status, version = facts.deployment.status, facts.version
-    failure = status.failure
-    if failure is None or version is None:
-        return None
-    unchanged = status.observed_generation == facts.deployment.meta.generation
-    reason = known_reason(failure.reason)
-    if not unchanged or reason is None or reason in FORGOTTEN:
-        return None
-    if failure.asset_digest != wanted_digest(version):
-        return None
-    return Finding(reason, failure.message, permanent=True)
+# When to look again
 
 
-def _failure(facts: DeploymentFacts, finding: Finding | None) -> Failure | None:
-    if finding is None or not finding.permanent:
-        return None
-    before = facts.deployment.status.failure
-    digest = None if facts.version is None else wanted_digest(facts.version)
-    same = before is not None and (before.reason, before.asset_digest) == (finding.reason, digest)
-    if same:
-        return before
-    return Failure(
-        reason=finding.reason,
-        message=finding.message,
-        asset_digest=digest,
-        time=timestamp(facts.now),
-    )
-
-
-def _seconds_to_deadline(facts: DeploymentFacts) -> float | None:
-    """Until the next pod is late; None where none can be any more."""
-    waited = [facts.now - pod.able_since for pod in facts.pods if not pod.ready and pod.able_since]
-    left = [facts.progress_deadline_seconds - one.total_seconds() for one in waited]
+def _requeue_seconds(facts: DeploymentFacts, decision: Decision) -> float | None:
+    """Until the next moment that no event announces; None where there is none."""
+    moments = [*_deadlines(facts, decision), *_departures(facts, decision)]
+    left = [(one - facts.now).total_seconds() for one in moments]
     coming = [seconds for seconds in left if seconds > 0]
     return max(1.0, min(coming)) if coming else None
+
+
+def _deadlines(facts: DeploymentFacts, decision: Decision) -> list[datetime]:
+    if decision.state not in (State.INITIALIZING, State.ACTIVE, State.UPDATING, State.FAILED):
+        return []
+    limit = timedelta(seconds=facts.progress_deadline_seconds)
+    late = [pod.able_since + limit for pod in facts.pods if pod.able_since and not pod.ready]
+    stalled = decision.finding is not None and is_update(facts)
+    return [*late, stall_ends(facts)] if stalled else late
+
+
+def _departures(facts: DeploymentFacts, decision: Decision) -> list[datetime]:
+    return [pod.leaves for pod in facts.pods if decision.mixed and pod.leaves is not None]

@@ -34,6 +34,8 @@ class PodFacts:
 
     Attributes:
         asset: value of the asset label.
+        leaves: when a pod on its way out is gone at the latest, or None for one that stays.
+        over: whether it has ended for good, so that it can answer nobody.
         able_since: since when all its images run or ran, so that only the asset can delay it; None
             while it cannot start.
         finding: what keeps it from being ready, or None.
@@ -42,8 +44,14 @@ class PodFacts:
     name: str
     asset: str
     ready: bool
+    leaves: datetime | None = None
+    over: bool = False
     able_since: datetime | None = None
     finding: Finding | None = None
+
+    def answers(self, now: datetime) -> bool:
+        """Whether it may still answer somebody, for example over a connection kept alive."""
+        return not self.over and (self.leaves is None or self.leaves > now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,8 @@ class DeploymentFacts:
 
     Attributes:
         version: the wanted model version, or None where it does not exist (yet).
-        active_version: the version that ``status.asset.active`` names, or None where it is gone.
+        active_version: the version of the asset deployed last, or None where it is gone; see
+            ``lifecycle.updates.deployed``.
         rivals: older deployments that hold what this one asks for.
         engine_image: whether an image is known for the engine type and provider.
     """

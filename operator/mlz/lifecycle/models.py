@@ -4,7 +4,7 @@ from datetime import datetime
 
 from mlz.api.conditions import ConditionType, condition, dated
 from mlz.api.parsing import Model
-from mlz.api.v1alpha1 import ModelStatus
+from mlz.api.status import ModelStatus
 from mlz.errors import Reason
 
 

@@ -39,6 +39,8 @@ def pod_facts(pod: Body, provider: Provider) -> PodFacts:
         name=pod["metadata"]["name"],
         asset=(pod["metadata"].get("labels") or {}).get(LABEL_ASSET, ""),
         ready=is_ready(pod),
+        leaves=_leaves(pod),
+        over=_status(pod).get("phase") in ("Failed", "Succeeded"),
         able_since=_able_since(pod),
         finding=None if is_ready(pod) else finding_of(pod, provider),
     )
@@ -64,6 +66,12 @@ def is_ready(pod: Body) -> bool:
     if "deletionTimestamp" in pod["metadata"]:
         return False
     return _condition(pod, "Ready").get("status") == "True"
+
+
+def _leaves(pod: Body) -> datetime | None:
+    """A pod's deletionTimestamp lies ahead by its grace: Kubernetes kills what is left then."""
+    told = pod["metadata"].get("deletionTimestamp")
+    return None if told is None else moment(told)
 
 
 def finding_of(pod: Body, provider: Provider) -> Finding | None:
@@ -139,7 +147,8 @@ def _evicted(pod: Body) -> Finding | None:
     if status.get("phase") != "Failed" or not status.get("reason"):
         return None
     text = f"pod ended: {status['reason']}: {status.get('message', '')}"
-    return Finding(Reason.ENGINE_CRASHED, text)
+    own_fault = status["reason"] == "DeadlineExceeded"
+    return Finding(Reason.ENGINE_CRASHED if own_fault else Reason.PODS_UNAVAILABLE, text)
 
 
 def _crashed(pod: Body) -> Finding | None:

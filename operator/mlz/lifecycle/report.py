@@ -2,17 +2,29 @@
 
 from dataclasses import dataclass
 
-from mlz.api.conditions import Condition, ConditionType, condition, dated, find
+from mlz.api.conditions import Condition, ConditionType, condition, dated, find, moment, timestamp
 from mlz.api.names import LABEL_DEPLOYMENT
-from mlz.api.parsing import Deployment, ModelVersion
-from mlz.api.v1alpha1 import AssetStatus, DeployedAsset, DeploymentStatus
+from mlz.api.parsing import Deployment
+from mlz.api.status import (
+    AssetStatus,
+    DeployedAsset,
+    DeploymentStatus,
+    HistoryEntry,
+    ModelVersionStatus,
+    SchemaStatus,
+    StatusMessage,
+)
 from mlz.errors import Reason
 from mlz.lifecycle.deployments import Decision, State
 from mlz.lifecycle.facts import DeploymentFacts
-from mlz.lifecycle.versions import wanted_digest
+from mlz.lifecycle.updates import MISMATCH, summary
+from mlz.lifecycle.versions import is_accepted, wanted_digest
+from mlz.model.verdict import Verdict
 
 SCORING_PORT = 8080
 SCORING_PATH = "/iml/v2/scoring/online"
+CHANGES_SHOWN = 50
+HISTORY_LENGTH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +36,41 @@ class Event:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class AssetUpdate:
+    """
+    An asset update that has ended.
+
+    Attributes:
+        verdict: None where the new asset was refused before there was one.
+        seconds: since the new asset was first wanted.
+    """
+
+    verdict: str | None
+    outcome: str
+    seconds: float
+
+
 def status_of(facts: DeploymentFacts, decision: Decision) -> DeploymentStatus:
     """The whole status; equal facts and decision give an equal status."""
     deployment = facts.deployment
     guid = guid_of(deployment)
     serving_id = None if deployment.spec is None else deployment.spec.serving_id
+    schema = _schema(facts, decision)
     return DeploymentStatus(
         observed_generation=deployment.meta.generation,
         state=decision.state.value,
         conditions=dated(
-            _conditions(facts, decision),
+            _conditions(facts, decision, schema),
             deployment.status.conditions,
             deployment.meta.generation,
             facts.now,
         ),
+        message=_message(decision, schema),
         failure=decision.failure,
         asset=_assets(decision),
+        model_schema=schema,
+        history=_history(facts, decision),
         provider=_running_provider(facts, decision),
         provider_note=decision.provider_note,
         guid=guid,
@@ -64,6 +95,12 @@ def guid_of(deployment: Deployment) -> str:
     return asked or deployment.meta.uid
 
 
+def events_of(before: DeploymentStatus, after: DeploymentStatus) -> list[Event]:
+    """What happened to a deployment, in order: the verdict on a new asset, then the rest."""
+    found = [_mismatch_event(before, after), event_of(before.conditions, after.conditions)]
+    return [event for event in found if event is not None]
+
+
 def event_of(before: tuple[Condition, ...], after: tuple[Condition, ...]) -> Event | None:
     """One event for a change of the reason that matters most, none otherwise."""
     old, new = _headline(before), _headline(after)
@@ -82,20 +119,47 @@ def _headline(conditions: tuple[Condition, ...]) -> Condition | None:
     return None
 
 
-def _conditions(facts: DeploymentFacts, decision: Decision) -> list[Condition]:
-    conditions = [_ready(decision), _available(decision)]
+def _mismatch_event(before: DeploymentStatus, after: DeploymentStatus) -> Event | None:
+    """Once for each asset that does not match."""
+    new = find(after.conditions, ConditionType.SCHEMA_MISMATCH)
+    if new is None or before.model_schema == after.model_schema:
+        return None
+    return Event(warning=True, reason=new.reason, message=new.message)
+
+
+def update_of(before: DeploymentStatus, after: DeploymentStatus) -> AssetUpdate | None:
+    """The asset update that ended between two statuses, or None."""
+    news = after.history[:1]
+    if not news or news == before.history[:1] or before.asset is None:
+        return None
+    if before.asset.active is None or before.asset.target is None:
+        return None
+    began = before.asset.target.since or news[0].time
+    seconds = (moment(news[0].time) - moment(began)).total_seconds()
+    return AssetUpdate(news[0].verdict, news[0].outcome, seconds)
+
+
+# Conditions
+
+
+def _conditions(
+    facts: DeploymentFacts, decision: Decision, schema: SchemaStatus | None
+) -> list[Condition]:
+    conditions = [_ready(facts, decision), _available(decision)]
     if decision.state is State.SUSPENDED:
         return [*conditions, condition(ConditionType.SUSPENDED, True, Reason.SUSPENDED)]
+    if schema is not None and not schema.is_match:
+        conditions.append(_mismatch(decision, schema))
     if decision.finding is not None:
         stalled = decision.finding
         conditions.append(condition(ConditionType.STALLED, True, stalled.reason, stalled.message))
     if _is_working(facts, decision):
-        reason = _progress_reason(decision)
+        reason = _progress_reason(facts, decision)
         conditions.append(condition(ConditionType.RECONCILING, True, reason))
     return conditions
 
 
-def _ready(decision: Decision) -> Condition:
+def _ready(facts: DeploymentFacts, decision: Decision) -> Condition:
     if decision.state is State.SUSPENDED:
         return condition(ConditionType.READY, False, Reason.SUSPENDED, "spec.suspend is true")
     if _serves_target(decision):
@@ -104,10 +168,14 @@ def _ready(decision: Decision) -> Condition:
     if decision.finding is not None:
         found = decision.finding
         return condition(ConditionType.READY, False, found.reason, found.message)
-    if decision.active is not None and _is_target(decision):
+    if decision.awaits is not None:
+        reason = Reason.AWAITING_ACKNOWLEDGEMENT
+        return condition(ConditionType.READY, False, reason, decision.awaits)
+    if decision.active is not None and _is_target(decision) and not decision.mixed:
         text = "no pod of the asset is ready; Kubernetes is replacing them"
         return condition(ConditionType.READY, False, Reason.PODS_UNAVAILABLE, text)
-    return condition(ConditionType.READY, None, _progress_reason(decision), "on its way")
+    reason = _progress_reason(facts, decision)
+    return condition(ConditionType.READY, None, reason, _progress_text(decision, reason))
 
 
 def _available(decision: Decision) -> Condition:
@@ -119,13 +187,36 @@ def _available(decision: Decision) -> Condition:
     return condition(ConditionType.AVAILABLE, False, reason, "nothing serves")
 
 
-def _progress_reason(decision: Decision) -> Reason:
-    if decision.run is None and decision.active is None:
-        return Reason.INSPECTING if decision.finding is None else Reason.INITIALIZING
-    return Reason.INITIALIZING if decision.active is None else Reason.ROLLING_OUT
+def _mismatch(decision: Decision, schema: SchemaStatus) -> Condition:
+    breaks = schema.verdict == Verdict.INCOMPATIBLE
+    verdict = Verdict.INCOMPATIBLE if breaks else Verdict.UNKNOWN
+    reason = Reason.SCHEMA_INCOMPATIBLE if breaks else Reason.SCHEMA_UNKNOWN
+    if decision.awaits is not None:
+        reason = Reason.AWAITING_ACKNOWLEDGEMENT
+    text = summary(verdict, schema.changes)
+    return condition(ConditionType.SCHEMA_MISMATCH, True, reason, text)
+
+
+def _progress_reason(facts: DeploymentFacts, decision: Decision) -> Reason:
+    if decision.active is None:
+        inspecting = decision.run is None and decision.finding is None
+        return Reason.INSPECTING if inspecting else Reason.INITIALIZING
+    checked = facts.version is not None and is_accepted(facts.version)
+    return Reason.ROLLING_OUT if checked or _is_target(decision) else Reason.INSPECTING
+
+
+def _progress_text(decision: Decision, reason: Reason) -> str:
+    if decision.active is None or _is_target(decision) or decision.target is None:
+        return "on its way"
+    old, new = decision.active.version, decision.target.meta.name
+    if reason is Reason.INSPECTING:
+        return f"'{new}' is being checked; '{old}' goes on serving"
+    return f"pods of '{new}' replace those of '{old}' one by one"
 
 
 def _is_working(facts: DeploymentFacts, decision: Decision) -> bool:
+    if decision.awaits is not None:
+        return False
     if decision.finding is not None and decision.finding.permanent:
         return False
     settled = facts.workload is not None and facts.workload.complete
@@ -133,7 +224,7 @@ def _is_working(facts: DeploymentFacts, decision: Decision) -> bool:
 
 
 def _serves_target(decision: Decision) -> bool:
-    return decision.serving and _is_target(decision)
+    return decision.serving and _is_target(decision) and not decision.mixed
 
 
 def _is_target(decision: Decision) -> bool:
@@ -142,16 +233,95 @@ def _is_target(decision: Decision) -> bool:
     return decision.active.version == decision.target.meta.name
 
 
+# What an update leaves
+
+
+def _schema(facts: DeploymentFacts, decision: Decision) -> SchemaStatus | None:
+    """The verdict of this update, or of the one that brought the asset that serves."""
+    found, known = decision.comparison, facts.deployment.status.model_schema
+    if found is not None and facts.version is not None:
+        more = len(found.changes) - CHANGES_SHOWN
+        return SchemaStatus(
+            verdict=found.verdict,
+            changes=found.changes[:CHANGES_SHOWN],
+            omitted=more if more > 0 else None,
+            diff_digest=found.diff_digest,
+            asset_digest=wanted_digest(facts.version),
+        )
+    if known is None or decision.active is None or not _is_target(decision):
+        return None
+    return known if known.asset_digest == decision.active.digest else None
+
+
+def _message(decision: Decision, schema: SchemaStatus | None) -> StatusMessage | None:
+    """Source: watsonx v4, ``entity.status.message``; PRODUCT section 2 has the words."""
+    if schema is None or schema.is_match:
+        return None
+    text = MISMATCH if decision.awaits is None else f"{MISMATCH} {decision.awaits}"
+    return StatusMessage(level="warning", text=text)
+
+
+def _history(facts: DeploymentFacts, decision: Decision) -> tuple[HistoryEntry, ...]:
+    """With what this very decision has brought to an end."""
+    known = facts.deployment.status.history
+    entry = _promotion(facts, decision) or _defeat(facts, decision)
+    return known if entry is None else (entry, *known)[:HISTORY_LENGTH]
+
+
+def _promotion(facts: DeploymentFacts, decision: Decision) -> HistoryEntry | None:
+    before, after = facts.deployment.status.asset, decision.active
+    known = None if before is None else before.active
+    if after is None or (known is not None and known.version == after.version):
+        return None
+    return HistoryEntry(
+        version=after.version,
+        digest=after.digest,
+        verdict=_verdict(decision) if _is_target(decision) else None,
+        outcome="Promoted",
+        time=after.since or timestamp(facts.now),
+    )
+
+
+def _defeat(facts: DeploymentFacts, decision: Decision) -> HistoryEntry | None:
+    failure, version = decision.failure, decision.target
+    if failure is None or failure == facts.deployment.status.failure:
+        return None
+    if version is None or _is_target(decision):
+        return None
+    return HistoryEntry(
+        version=version.meta.name,
+        digest=failure.asset_digest,
+        verdict=_verdict(decision),
+        outcome="Failed",
+        reason=failure.reason,
+        time=failure.time,
+    )
+
+
+def _verdict(decision: Decision) -> Verdict | None:
+    return None if decision.comparison is None else decision.comparison.verdict
+
+
 def _assets(decision: Decision) -> AssetStatus | None:
-    target = None if decision.target is None else _target(decision.target)
+    target = _target(decision)
     if decision.active is None and target is None:
         return None
     return AssetStatus(active=decision.active, target=target)
 
 
-def _target(version: ModelVersion) -> DeployedAsset:
+def _target(decision: Decision) -> DeployedAsset | None:
+    """On create what inspection finds is told by its version: that saves every one a write."""
+    version = decision.target
+    if version is None:
+        return None
+    inspected = version.status if decision.active is not None else ModelVersionStatus()
     return DeployedAsset(
-        version=version.meta.name, guid=version.meta.uid, digest=wanted_digest(version)
+        version=version.meta.name,
+        guid=version.meta.uid,
+        version_seq=inspected.version_seq,
+        digest=wanted_digest(version),
+        schema_digest=inspected.schema_digest,
+        since=decision.target_since,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from mlz.api.conditions import Condition, ConditionType, condition, dated
 from mlz.api.parsing import ScoringService
-from mlz.api.v1alpha1 import ScoringServiceStatus
+from mlz.api.status import ScoringServiceStatus
 from mlz.errors import Reason
 
 

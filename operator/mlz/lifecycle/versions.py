@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from mlz.api.conditions import Condition, ConditionType, condition, dated, find, moment
 from mlz.api.parsing import ModelVersion
-from mlz.api.v1alpha1 import ModelVersionStatus
+from mlz.api.status import ModelVersionStatus
 from mlz.errors import Reason
 from mlz.lifecycle.facts import Finding, InspectionPodFacts, VersionFacts, known_reason
 from mlz.model.asset import Inspection

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlz.api.parsing import Deployment, ModelVersion, ScoringService
+from mlz.api.status import DeployedAsset
 from mlz.model.asset import Provider
 from mlz.resources import account, disruption, network, service, versions, workload
 from mlz.resources.manifest import Manifest
@@ -19,8 +20,10 @@ class Plan:
     Attributes:
         run: the version that the pods are to run; None wants no workload.
         digest: ``sha256:<hex>`` of its asset.
-        keep: the workload stays exactly as it is, whatever ``run`` says.
-        active: name of the version that serves, which must not go while it does; or None.
+        keep: the workload stays as it was made for ``active``, whatever ``run`` says.
+        active: the asset that serves, whose version must not go while it does; or None.
+        told: name of the version that status still calls active; until another one is written
+            there, an operator that starts anew needs it for its verdict.
         observed: the workload there is, or None.
     """
 
@@ -29,10 +32,11 @@ class Plan:
     run: ModelVersion | None
     digest: str | None
     keep: bool
-    active: str | None
+    active: DeployedAsset | None
     provider: Provider
     replicas: int
     observed: Mapping[str, Any] | None
+    told: str | None
     defaults: Defaults
 
 
@@ -53,15 +57,20 @@ def objects(plan: Plan) -> list[Manifest]:
 def kept(plan: Plan, wanted: list[Manifest]) -> list[Mapping[str, Any]]:
     """What must not be pruned: all that is wanted, the version that serves, a kept workload."""
     names: list[Mapping[str, Any]] = list(wanted)
-    if plan.active is not None:
-        names.append({"kind": "MLzModelVersion", "metadata": {"name": plan.active}})
+    active = None if plan.active is None else plan.active.version
+    for version in (active, plan.told):
+        if version is not None:
+            names.append({"kind": "MLzModelVersion", "metadata": {"name": version}})
     if plan.keep and plan.observed is not None:
         names.append(plan.observed)
     return names
 
 
 def _workload(plan: Plan) -> Manifest | None:
-    if plan.keep or plan.run is None or plan.digest is None or plan.deployment.spec is None:
+    serving = None if plan.active is None else plan.active.digest
+    if plan.keep:
+        return workload.restored(plan.deployment, plan.observed, serving)
+    if plan.run is None or plan.digest is None or plan.deployment.spec is None:
         return None
     wanted = workload.Workload(
         deployment=plan.deployment,
@@ -71,6 +80,7 @@ def _workload(plan: Plan) -> Manifest | None:
         service=plan.scoring_service,
         provider=plan.provider,
         replicas=plan.replicas,
+        serving=serving,
         defaults=plan.defaults,
     )
     return workload.build(wanted, plan.observed)

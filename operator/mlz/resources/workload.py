@@ -18,7 +18,7 @@ from typing import Any
 from mlz.api import names
 from mlz.api.parsing import Deployment, ModelVersion, ScoringService
 from mlz.api.v1alpha1 import DeploymentSpec, EngineOverride
-from mlz.model.asset import Provider
+from mlz.model.asset import EngineType, Provider
 from mlz.resources import fetching
 from mlz.resources.inspection import pull_secrets
 from mlz.resources.manifest import (
@@ -42,7 +42,13 @@ _LEAVING_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What a workload is made of; ``digest`` is ``sha256:<hex>`` of the asset."""
+    """
+    What a workload is made of.
+
+    Attributes:
+        digest: ``sha256:<hex>`` of the asset.
+        serving: the same of the asset that serves, whose template must not be forgotten; or None.
+    """
 
     deployment: Deployment
     spec: DeploymentSpec
@@ -52,24 +58,77 @@ class Workload:
     provider: Provider
     replicas: int
     defaults: Defaults
+    serving: str | None = None
+
+    @property
+    def engine_type(self) -> EngineType:
+        """The version's: while a new asset of another type is proved, the old one's still runs."""
+        version = self.version.spec
+        return self.spec.engine_type if version is None else version.engine_type
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A pod template to the letter, packed, and the digest of what users can change about it."""
+
+    inputs: str
+    packed: str
+
+    @property
+    def template(self) -> Manifest:
+        """The template itself; empty where somebody has edited the annotation."""
+        return unpacked(self.packed) or {}
+
+    @property
+    def asset(self) -> str | None:
+        """The asset label of its pods."""
+        labels_of: Mapping[str, str] = self.template.get("metadata", {}).get("labels") or {}
+        return labels_of.get(names.LABEL_ASSET)
 
 
 def build(workload: Workload, observed: Mapping[str, Any] | None) -> Manifest:
     """The apps/v1 Deployment; ``observed`` is the one there is, or None."""
-    inputs = template_inputs(workload)
-    packed = _pinned(observed, inputs) or _packed(_template(workload))
-    template = unpacked(packed)
-    manifest = owned("apps/v1", "Deployment", workload.deployment.meta.name, workload.deployment)
-    manifest["metadata"]["labels"] = _labels(workload)
+    inputs, pins = template_inputs(workload), _pins(observed)
+    known = next((pin for pin in pins if pin.inputs == inputs), None)
+    pin = known or Pin(inputs, _packed(_template(workload)))
+    return _manifest(
+        workload.deployment, workload.replicas, pin, _serving_pin(pins, workload.serving)
+    )
+
+
+def restored(
+    deployment: Deployment, observed: Mapping[str, Any] | None, serving: str | None
+) -> Manifest | None:
+    """
+    The workload as it was before an update, where that cannot be built anew.
+
+    None where it is so already, or nobody knows how it was: then it stays as it is.
+    """
+    pins = _pins(observed)
+    before = _serving_pin(pins, serving)
+    if observed is None or before is None or before == pins[0]:
+        return None
+    return _manifest(deployment, observed["spec"].get("replicas", 1), before, before)
+
+
+def _manifest(deployment: Deployment, replicas: int, pin: Pin, serving: Pin | None) -> Manifest:
+    template = pin.template
+    manifest = owned("apps/v1", "Deployment", deployment.meta.name, deployment)
+    manifest["metadata"]["labels"] = template["metadata"]["labels"]
     manifest["metadata"]["annotations"] = {
-        names.ANNOTATION_TEMPLATE_INPUTS: inputs,
-        names.ANNOTATION_TEMPLATE: packed,
-        names.ANNOTATION_PROVIDER: workload.provider.value,
+        names.ANNOTATION_TEMPLATE_INPUTS: pin.inputs,
+        names.ANNOTATION_TEMPLATE: pin.packed,
+        names.ANNOTATION_PROVIDER: template["metadata"]["annotations"][names.ANNOTATION_PROVIDER],
     }
+    if serving is not None and serving.asset != pin.asset:
+        manifest["metadata"]["annotations"] |= {
+            names.ANNOTATION_SERVING_TEMPLATE_INPUTS: serving.inputs,
+            names.ANNOTATION_SERVING_TEMPLATE: serving.packed,
+        }
     manifest["spec"] = {
-        "replicas": workload.replicas,
+        "replicas": replicas,
         "revisionHistoryLimit": 2,
-        "selector": {"matchLabels": selector(workload.deployment)},
+        "selector": {"matchLabels": selector(deployment)},
         "strategy": {
             "type": "RollingUpdate",
             "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
@@ -81,7 +140,7 @@ def build(workload: Workload, observed: Mapping[str, Any] | None) -> Manifest:
 
 def engine_image(spec: DeploymentSpec, service: ScoringService | None, defaults: Defaults) -> str:
     """The image of the engine; empty where none is configured."""
-    own = _override(spec, service).image
+    own = _override(spec.engine_type, service).image
     return own or defaults.image(spec.engine_type, spec.provider)
 
 
@@ -92,7 +151,6 @@ def template_inputs(workload: Workload) -> str:
         mode="json",
         exclude_none=True,
         include={
-            "engine_type",
             "guid",
             "serving_id",
             "timeout_in_ms",
@@ -104,11 +162,13 @@ def template_inputs(workload: Workload) -> str:
     )
     return names.full_hash(
         {
-            "spec": changeable,
+            "spec": changeable | {"engine_type": workload.engine_type.value},
             "artifact": fetching.artifact_of(workload.version).model_dump(mode="json"),
             "digest": workload.digest,
             "provider": workload.provider.value,
-            "override": _override(spec, service).model_dump(mode="json", exclude_none=True),
+            "override": _override(workload.engine_type, service).model_dump(
+                mode="json", exclude_none=True
+            ),
             "service_type": None if service is None or service.spec is None else service.spec.type,
         }
     )[:32]
@@ -116,8 +176,8 @@ def template_inputs(workload: Workload) -> str:
 
 def _template(workload: Workload) -> Manifest:
     spec, defaults = workload.spec, workload.defaults
-    image = _override(spec, workload.service).image or defaults.image(
-        spec.engine_type, workload.provider
+    image = _override(workload.engine_type, workload.service).image or defaults.image(
+        workload.engine_type, workload.provider
     )
     fetch = fetching.Fetch(workload.version, image, _resources(workload), defaults)
     pod: Manifest = {
@@ -208,16 +268,16 @@ def _threads(resources: Manifest) -> int:
 
 def _resources(workload: Workload) -> Manifest:
     """The deployment's, else the scoring service's, else the chart's."""
-    own = workload.spec.resources or _override(workload.spec, workload.service).resources
+    own = workload.spec.resources or _override(workload.engine_type, workload.service).resources
     if own is not None:
         return dict(own.model_dump(mode="json", exclude_none=True))
-    chart = workload.defaults.engines.get(workload.spec.engine_type, EngineDefaults())
+    chart = workload.defaults.engines.get(workload.engine_type, EngineDefaults())
     return dict(chart.resources)
 
 
-def _override(spec: DeploymentSpec, service: ScoringService | None) -> EngineOverride:
+def _override(engine_type: EngineType, service: ScoringService | None) -> EngineOverride:
     engines = None if service is None or service.spec is None else service.spec.engines
-    found = None if engines is None else getattr(engines, spec.engine_type.value)
+    found = None if engines is None else getattr(engines, engine_type.value)
     return found or EngineOverride()
 
 
@@ -226,12 +286,22 @@ def _labels(workload: Workload) -> dict[str, str]:
     return labels("engine", name, deployment=name, asset=names.asset_label(workload.digest))
 
 
-def _pinned(observed: Mapping[str, Any] | None, inputs: str) -> str | None:
-    """The template that was applied last, while nothing that users can change has changed."""
+def _pins(observed: Mapping[str, Any] | None) -> list[Pin]:
+    """The template that was applied last, then that of the asset that serves."""
     annotations = {} if observed is None else observed["metadata"].get("annotations") or {}
-    packed: str = annotations.get(names.ANNOTATION_TEMPLATE, "")
-    unchanged = annotations.get(names.ANNOTATION_TEMPLATE_INPUTS) == inputs
-    return packed if unchanged and unpacked(packed) is not None else None
+    found = [
+        Pin(annotations.get(inputs, ""), annotations.get(packed, ""))
+        for inputs, packed in (
+            (names.ANNOTATION_TEMPLATE_INPUTS, names.ANNOTATION_TEMPLATE),
+            (names.ANNOTATION_SERVING_TEMPLATE_INPUTS, names.ANNOTATION_SERVING_TEMPLATE),
+        )
+    ]
+    return [pin for pin in found if pin.template]
+
+
+def _serving_pin(pins: list[Pin], serving: str | None) -> Pin | None:
+    label = None if serving is None else names.asset_label(serving)
+    return next((pin for pin in pins if pin.asset == label), None) if label else None
 
 
 def _packed(template: Manifest) -> str:

@@ -8,6 +8,7 @@ All methods belong to the loop's thread.
 """
 
 import asyncio
+import math
 import queue
 import threading
 from collections import deque
@@ -36,11 +37,21 @@ class PlaneLimits:
         queue_limit: jobs waiting, in both lanes together.
         timeout_seconds: from arrival to answer; None means no limit.
         quick: whether small requests may run in the event loop.
+        stuck_call_seconds: a call of the library that lasts longer will not return.
     """
 
     queue_limit: int
     timeout_seconds: float | None = None
     quick: bool = False
+    stuck_call_seconds: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A call of the library that does not return, and the requests that are in it."""
+
+    seconds: float
+    request_ids: tuple[str, ...]
 
 
 class Worker:
@@ -106,12 +117,20 @@ class Dataplane:
         self._limits = limits
         self._quick: deque[Job] = deque()
         self._slow: deque[Job] = deque()
-        self._working = False
+        self._working: Sequence[Job] = ()
 
     @property
     def waiting(self) -> int:
         """Jobs in the queue."""
         return len(self._quick) + len(self._slow)
+
+    @property
+    def stuck(self) -> Stuck | None:
+        """The call that has lasted too long; None where there is none."""
+        seconds = self._scorer.call_seconds
+        if seconds <= self._limits.stuck_call_seconds:
+            return None
+        return Stuck(seconds, tuple(job.request_id for job in self._working))
 
     def submit(self, door: Door, body: bytes, reply: Callable[[Outcome], None]) -> Job:
         """
@@ -173,7 +192,7 @@ class Dataplane:
         if self._working or not self._slow:
             return
         jobs = self._next_batch()
-        self._working = True
+        self._working = jobs
         self._worker.submit(
             lambda: self._scorer.run(jobs), lambda outcomes: self._worked(jobs, outcomes)
         )
@@ -192,7 +211,7 @@ class Dataplane:
         return jobs
 
     def _worked(self, jobs: Sequence[Job], outcomes: object) -> None:
-        self._working = False
+        self._working = ()
         self._feed_worker()
         if isinstance(outcomes, list):
             _reply_all(jobs, outcomes)

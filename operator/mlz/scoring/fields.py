@@ -59,12 +59,17 @@ def compile_check(field: InputField, rules: Rules) -> Check:
         A function that raises ``Mismatch`` for what does not fit.
     """
     check = _typed(field.type, rules)
-    refuses = rules.always_refuse or field.invalid in (None, Invalid.REFUSE)
+    refuses = rules.always_refuse or refuses_invalid(field)
     if refuses and field.categories is not None:
-        check = _with_categories(check, field.categories)
+        check = with_categories(check, field.categories)
     if refuses and field.range:
         check = _with_range(check, field)
     return check
+
+
+def refuses_invalid(field: InputField) -> bool:
+    """Whether the schema refuses values outside of a field's categories or range."""
+    return field.invalid in (None, Invalid.REFUSE)
 
 
 def number_check(kind: FieldType) -> Check:
@@ -170,7 +175,8 @@ def _any_scalar(value: object) -> Scalar:
     raise Mismatch(FaultKind.TYPE, "string, number or boolean", type_name(value))
 
 
-def _with_categories(check: Check, categories: tuple[Scalar, ...]) -> Check:
+def with_categories(check: Check, categories: tuple[Scalar, ...]) -> Check:
+    """The check, and that the value is one of the categories."""
     allowed = frozenset(categories)
     listed = ", ".join(shown(category) for category in categories[:_SHOWN_CATEGORIES])
     more = ", …" if len(categories) > _SHOWN_CATEGORIES else ""

@@ -5,7 +5,6 @@ Knows no sockets: a ``Head`` and a body come in, a ``Response`` goes out, now or
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from mlz.scoring.metrics import Exposition
 from mlz.scoring.oip_answer import model_metadata
 from mlz.scoring.problems import Problem, RequestError
 from mlz.scoring.runtime import Runtime
-from mlz.scoring.scorer import Door, Dropped, Job, Outcome, Scored
+from mlz.scoring.scorer import Door, Dropped, Job, Outcome, Scored, new_request_id
 from mlz.scoring.service import Service
 
 log = logging.getLogger(__name__)
@@ -141,9 +140,11 @@ class Api:
         self.service.metrics.observe(name, response.status, 0.0)
         return response
 
-    def error(self, error: Exception, head: Head | None = None) -> Response:
+    def error(
+        self, error: Exception, head: Head | None = None, request_id: str | None = None
+    ) -> Response:
         """An error as callers see it; what is no ``RequestError`` shows an id only."""
-        request_id = os.urandom(8).hex()
+        request_id = request_id or new_request_id()
         if not isinstance(error, RequestError):
             if not isinstance(error, Dropped):
                 log.error("request failed", extra={"requestId": request_id}, exc_info=error)
@@ -169,15 +170,16 @@ class Api:
                 self.service.metrics.records += outcome.records
                 finish(Response(200, outcome.body))
             else:
-                finish(self.error(outcome))
+                finish(self.error(outcome, request_id=job.request_id))
 
-        return self.service.submit(door, body, reply)
+        job = self.service.submit(door, body, reply)
+        return job
 
     def _all_routes(self) -> dict[str, Route]:
         model = f"/v2/models/{self.service.name}"
         routes = {
             "/v2": Route("server", "GET", self._server),
-            "/v2/health/live": Route("live", "GET", _live),
+            "/v2/health/live": Route("live", "GET", self._live),
             "/v2/health/ready": Route("ready", "GET", self._ready),
             "/metrics": Route("metrics", "GET", self._metrics),
             model: Route("model", "GET", self._model),
@@ -187,7 +189,14 @@ class Api:
         score = Route("score", "POST", door=lambda runtime: runtime.records)
         return routes | {f"/iml/v2/scoring/online/{name}": score for name in self.service.ids}
 
+    def _live(self) -> Response:
+        if self.service.stuck:
+            raise RequestError(Problem.NOT_READY, self.service.stuck)
+        return _json({"live": True})
+
     def _ready(self) -> Response:
+        if self.service.stuck:
+            raise RequestError(Problem.NOT_READY, self.service.stuck)
         if self.service.ready:
             return _json({"ready": True, "name": self.service.name})
         state = "draining" if self.service.draining else "being loaded"
@@ -224,10 +233,6 @@ def _headers(status: int, head: Head | None) -> tuple[tuple[bytes, bytes], ...]:
     if status == 405 and head is not None and head.route is not None:
         return ((b"allow", ", ".join(head.route.methods).encode()),)
     return ()
-
-
-def _live() -> Response:
-    return _json({"live": True})
 
 
 def _json(document: dict[str, object]) -> Response:

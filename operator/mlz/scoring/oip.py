@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from mlz.model.asset import Asset, EngineType
-from mlz.model.schema import FieldType, InputField
+from mlz.model.schema import InputField
 from mlz.scoring import codec
 from mlz.scoring.engines.base import Answer, Row
 from mlz.scoring.oip_answer import DATATYPES, output_tensors
@@ -19,8 +19,13 @@ from mlz.scoring.oip_request import InferInput, InferRequest, read_request
 from mlz.scoring.places import json_path
 from mlz.scoring.problems import Fault, FaultKind, Faults, Mismatch, RequestError
 from mlz.scoring.scorer import Ask
-from mlz.scoring.tensors import Array, FreeTensorReader, Mismatches, TensorReader
-from mlz.scoring.validation import RecordReader, has_batch_axis, too_many_records
+from mlz.scoring.tensors import Array, Mismatches, TensorReader
+from mlz.scoring.validation import (
+    RecordReader,
+    has_batch_axis,
+    tensor_reader,
+    too_many_records,
+)
 from mlz.settings import EngineSettings
 
 
@@ -92,7 +97,7 @@ class ModelTensors:
 
     def __init__(self, inputs: Sequence[InputField]) -> None:
         self._batched = has_batch_axis(inputs)
-        self._readers = [(field.name, _whole_reader(field)) for field in inputs]
+        self._readers = [(field.name, tensor_reader(field, batched=False)) for field in inputs]
 
     def rows(self, request: InferRequest, max_records: int) -> list[Row]:
         """
@@ -141,12 +146,6 @@ class FieldTensors:
             raise RequestError(
                 error.problem, error.message, [_in_tensor(part, columns) for part in error.faults]
             ) from error
-
-
-def _whole_reader(field: InputField) -> TensorReader:
-    """The reader of a tensor with axis 0."""
-    kind = field.type or FieldType.FLOAT
-    return FreeTensorReader(kind) if field.shape is None else TensorReader(kind, field.shape)
 
 
 def _array(request: InferRequest, name: str, reader: TensorReader, faults: Faults) -> Array | None:

@@ -18,7 +18,7 @@ _SIZES = (1, 8, 32, 64, 224)
 _SPREADS = (1, 255)
 _COUNT = 3
 
-Element = Callable[[FieldType | None], object]
+Element = Callable[[InputField], object]
 Inputs = Sequence[InputField]
 
 
@@ -52,11 +52,9 @@ def _table(inputs: Inputs, step: int) -> dict[str, object]:
 
 
 def _scalar(field: InputField, step: int) -> object:
-    if field.categories:
-        return field.categories[step % len(field.categories)]
-    if field.range:
+    if field.range and not field.categories:
         return _inside(field.range[0], field.type, step)
-    return _steps(step)(field.type)
+    return _steps(step)(field)
 
 
 def _inside(interval: Interval, kind: FieldType | None, step: int) -> object:
@@ -73,7 +71,10 @@ def _inside(interval: Interval, kind: FieldType | None, step: int) -> object:
 def _steps(step: int) -> Element:
     """The same value for every element of a record."""
 
-    def element(kind: FieldType | None) -> object:
+    def element(field: InputField) -> object:
+        kind = field.type
+        if field.categories:
+            return field.categories[step % len(field.categories)]
         if kind is FieldType.BOOLEAN:
             return bool(step % 2)
         if kind is FieldType.STRING:
@@ -84,7 +85,10 @@ def _steps(step: int) -> Element:
 
 
 def _scattered(source: random.Random, spread: int) -> Element:
-    def element(kind: FieldType | None) -> object:
+    def element(field: InputField) -> object:
+        kind = field.type
+        if field.categories:
+            return source.choice(field.categories)
         if kind is FieldType.BOOLEAN:
             return source.random() < 0.5
         if kind is FieldType.STRING:
@@ -103,11 +107,11 @@ def _tensors(inputs: Inputs, size: int, element: Element) -> dict[str, object]:
     for field in inputs:
         sizes = [size if dimension is None else dimension for dimension in field.shape or ()]
         shape = sizes[1:] if batched else sizes
-        record[field.name] = _filled(shape, field.type, element if field.shape else _steps(1))
+        record[field.name] = _filled(shape, field, element if field.shape else _steps(1))
     return record
 
 
-def _filled(sizes: Sequence[int], kind: FieldType | None, element: Element) -> object:
+def _filled(sizes: Sequence[int], field: InputField, element: Element) -> object:
     if not sizes:
-        return element(kind)
-    return [_filled(sizes[1:], kind, element) for _ in range(sizes[0])]
+        return element(field)
+    return [_filled(sizes[1:], field, element) for _ in range(sizes[0])]

@@ -7,10 +7,12 @@ one never touches another.
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
+from mlz.scoring.calls import TimedEngine
 from mlz.scoring.engines.base import Answer, Engine, Row, ScoreError, Scores
 from mlz.scoring.places import json_path
 from mlz.scoring.problems import Fault, FaultKind, Problem, RequestError
@@ -61,6 +63,18 @@ class Job:
     body: bytes
     reply: Callable[["Outcome"], None]
     dropped: bool = False
+    _id: str = ""
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request in errors and in the log; made when somebody asks for it."""
+        self._id = self._id or new_request_id()
+        return self._id
+
+
+def new_request_id() -> str:
+    """An id that a caller can quote, and that is found in the log."""
+    return os.urandom(8).hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +96,18 @@ class Scorer:
     """Runs jobs through one engine."""
 
     def __init__(self, engine: Engine, chunk_rows: int = CHUNK_ROWS) -> None:
-        self._engine = engine
+        self._engine = TimedEngine(engine)
         self._chunk_rows = chunk_rows
 
     @property
     def merges(self) -> bool:
         """Whether jobs may share a call of the library."""
         return self._engine.merges
+
+    @property
+    def call_seconds(self) -> float:
+        """How long a call of the library has lasted that is still under way, else 0."""
+        return self._engine.longest_seconds()
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """One outcome for each job, in their order; raises nothing."""
@@ -216,9 +235,10 @@ def _attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exc
     """The edge of a request: whatever happens inside is that request's outcome, never another's."""
     try:
         return step(*args, **kwargs)
-    except RequestError as error:
-        # Its traceback holds the whole request and, raised again in _write, the error itself: a
-        # cycle of megabytes that waits for the collector.
+    except (RequestError, Dropped) as error:
+        # The frames of its traceback, and of its cause's, hold the whole request and the list that
+        # holds the error itself: a cycle of megabytes that waits for the collector.
+        error.__cause__ = error.__context__ = None
         return error.with_traceback(None)
     except Exception as error:  # noqa: BLE001 - the outermost edge; http_api logs it once
         return error

@@ -23,7 +23,7 @@ from mlz.scoring.http_api import Api
 from mlz.scoring.machine import Machine
 from mlz.scoring.protocol import Connection
 from mlz.scoring.runtime import Runtime, load_model, warmed_up
-from mlz.scoring.scorer import Scorer
+from mlz.scoring.scorer import CHUNK_ROWS, Scorer
 from mlz.scoring.service import Service
 from mlz.scoring.wire import date_line
 from mlz.settings import EngineSettings
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 # A model that takes longer is scored in the worker thread, so that the loop stays free.
 _QUICK_SECONDS = 0.001
+# A call of the library should take no longer, so that one that lasts minutes is known to be stuck.
+_CHUNK_SECONDS = 10
 _SWEEP_SECONDS = 0.5
 _BACKLOG = 1024
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -112,7 +114,7 @@ class Process:
         settings = self.settings
         started = await listen(settings, self.limits)
         worker = Worker(started.group.loop)
-        sweeper = asyncio.create_task(_sweep(started.group))
+        sweeper = asyncio.create_task(_sweep(started))
         runtime = None
         try:
             runtime = await _unless(stop, self.load(worker))
@@ -164,8 +166,10 @@ def open_for_scoring(
         settings.queue_limit,
         timeout,
         quick=timeout is None and runtime.seconds_a_record < _QUICK_SECONDS,
+        stuck_call_seconds=settings.stuck_call_seconds,
     )
-    plane = Dataplane(started.group.loop, Scorer(runtime.engine), worker, limits)
+    chunk_rows = max(1, min(CHUNK_ROWS, int(_CHUNK_SECONDS / runtime.seconds_a_record)))
+    plane = Dataplane(started.group.loop, Scorer(runtime.engine, chunk_rows), worker, limits)
     started.service.start(runtime, plane)
     _refresh_headers(started.group)
     log.info(
@@ -226,10 +230,11 @@ async def _unless(stop: asyncio.Event, loading: Awaitable[Runtime]) -> Runtime |
     return None
 
 
-async def _sweep(group: Connections) -> None:
+async def _sweep(started: Started) -> None:
     while True:
-        group.sweep()
-        _refresh_headers(group)
+        started.group.sweep()
+        started.service.look_after()
+        _refresh_headers(started.group)
         await asyncio.sleep(_SWEEP_SECONDS)
 
 

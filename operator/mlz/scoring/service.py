@@ -4,6 +4,7 @@ What one process serves, and how far it has come: loading, ready, draining.
 The HTTP side asks here; ``server`` moves it along. Everything belongs to the loop's thread.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from mlz.scoring.metrics import Metrics
 from mlz.scoring.problems import Problem, RequestError
 from mlz.scoring.runtime import Runtime
 from mlz.scoring.scorer import Door, Job, Outcome
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -23,6 +26,7 @@ class Service:
         name: in ``/v2/models/{name}``.
         ids: public ids in the scoring URL.
         ready: whether new requests should be sent here; false while loading and while draining.
+        stuck: why this process has to be restarted; empty while it has not.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Service:
     metrics: Metrics = field(default_factory=Metrics)
     ready: bool = False
     draining: bool = False
+    stuck: str = ""
     runtime: Runtime | None = None
     dataplane: Dataplane | None = None
 
@@ -44,6 +49,22 @@ class Service:
             "name": self.name,
         }
         self.ready = True
+
+    def look_after(self) -> None:
+        """Notice a call of the library that does not return; and where it has after all."""
+        stuck = self.dataplane.stuck if self.dataplane is not None else None
+        if stuck is None:
+            self.stuck = ""
+            return
+        if not self.stuck:
+            log.error(
+                "a call of the library does not return",
+                extra={"seconds": round(stuck.seconds), "requestIds": list(stuck.request_ids)},
+            )
+        self.stuck = (
+            f"a call of the library has not returned for {stuck.seconds:.0f} s; "
+            "only a restart of this process ends it"
+        )
 
     @property
     def digest(self) -> str:

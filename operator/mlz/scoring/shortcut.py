@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from mlz.model.asset import EngineType
-from mlz.model.schema import FieldType, InputField, Interval, Invalid, Schema
+from mlz.model.schema import Category, FieldType, InputField, Interval, Schema
 from mlz.scoring.engines.base import Row
-from mlz.scoring.fields import integer_range
+from mlz.scoring.fields import integer_range, refuses_invalid
 from mlz.scoring.tensors import dtype_of
 from mlz.scoring.validation import has_batch_axis, null_is_fine
 
@@ -98,12 +98,9 @@ def _record_field(place: int, field: InputField, engine_type: EngineType) -> Any
 
 
 def _scalar(field: InputField, *, always_refuse: bool) -> Any:
-    refuses = always_refuse or field.invalid in (None, Invalid.REFUSE)
+    refuses = always_refuse or refuses_invalid(field)
     if refuses and field.categories is not None:
-        wanted = str if field.type is FieldType.STRING else int
-        if not all(type(category) is wanted for category in field.categories):
-            raise _Unsupported
-        return Literal[field.categories]
+        return _choice(field.type, field.categories)
     interval = _interval(field) if refuses and field.range else Interval()
     if field.type is FieldType.STRING:
         return str
@@ -112,6 +109,13 @@ def _scalar(field: InputField, *, always_refuse: bool) -> Any:
     if field.type is None or field.type is FieldType.UINT64:
         raise _Unsupported
     return _integer(field.type, interval) if field.type.is_integer else _float(interval)
+
+
+def _choice(kind: FieldType | None, categories: tuple[Category, ...]) -> Any:
+    wanted = str if kind is FieldType.STRING else int
+    if not all(type(category) is wanted for category in categories):
+        raise _Unsupported
+    return Literal[categories]
 
 
 def _interval(field: InputField) -> Interval:
@@ -156,6 +160,8 @@ def _nested(field: InputField) -> Any:
         kind = int
     elif not field.type.is_number:
         kind = bool if field.type is FieldType.BOOLEAN else str
+    if field.categories is not None and refuses_invalid(field):
+        kind = _choice(field.type, field.categories)
     for _ in field.shape[1:]:
         kind = list[kind]
     return kind

@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mlz.model.schema import FieldType
+from mlz.model.schema import Category, FieldType
 from mlz.scoring.fields import (
     Check,
     check_boolean,
     check_string,
     integer_range,
     number_check,
+    with_categories,
 )
 from mlz.scoring.places import type_name
 from mlz.scoring.problems import FaultKind, Mismatch
@@ -59,17 +60,24 @@ def shape_text(shape: Shape) -> str:
 class TensorReader:
     """Reads the values of one tensor input."""
 
-    def __init__(self, kind: FieldType, shape: Shape) -> None:
+    def __init__(
+        self, kind: FieldType, shape: Shape, categories: tuple[Category, ...] | None = None
+    ) -> None:
         """
         Args:
             kind: the element type.
             shape: of one record's value; None is a free dimension.
+            categories: the only values an element may have; None means any.
         """
         self.kind = kind
         self.shape = shape
+        self.categories = categories
         self._free = shape.count(None)
         self._fixed = math.prod(size for size in shape if size is not None)
         self._check = _element_check(kind)
+        self._allowed = None if categories is None else frozenset(categories)
+        if categories is not None:
+            self._check = with_categories(self._check, categories)
 
     def read(self, value: object) -> Array:
         """
@@ -143,7 +151,8 @@ class TensorReader:
     def _array(self, flat: Sequence[object], place: Callable[[int], Indices]) -> Array:
         """One-dimensional; vectorised where all elements are plainly good."""
         array = quick_array(flat, self.kind)
-        return self._array_by_element(flat, place) if array is None else array
+        known = array is not None and (self._allowed is None or self._allowed.issuperset(flat))
+        return array if array is not None and known else self._array_by_element(flat, place)
 
     def _array_by_element(self, flat: Sequence[object], place: Callable[[int], Indices]) -> Array:
         good: list[object] = []
@@ -176,8 +185,8 @@ class TensorReader:
 class FreeTensorReader(TensorReader):
     """Reads an input of unknown rank: the value's own nesting is its shape."""
 
-    def __init__(self, kind: FieldType) -> None:
-        super().__init__(kind, ())
+    def __init__(self, kind: FieldType, categories: tuple[Category, ...] | None = None) -> None:
+        super().__init__(kind, (), categories)
 
     def read(self, value: object) -> Array:
         """
@@ -190,7 +199,7 @@ class FreeTensorReader(TensorReader):
         while isinstance(level, list):
             rank += 1
             level = level[0] if level else None
-        return TensorReader(self.kind, (None,) * rank).read(value)
+        return TensorReader(self.kind, (None,) * rank, self.categories).read(value)
 
     def read_flat(self, flat: list[object], shape: tuple[int, ...]) -> Array:
         """
@@ -199,7 +208,8 @@ class FreeTensorReader(TensorReader):
         Raises:
             Mismatches: the shape does not hold the list, or elements do not fit.
         """
-        return TensorReader(self.kind, (None,) * len(shape)).read_flat(flat, shape)
+        free = (None,) * len(shape)
+        return TensorReader(self.kind, free, self.categories).read_flat(flat, shape)
 
 
 def quick_array(flat: Sequence[object], kind: FieldType) -> Array | None:

@@ -12,7 +12,7 @@ from mlz.errors import Reason, RejectedError
 from mlz.model.asset import EngineType
 from mlz.model.schema import InputField, Schema
 from mlz.scoring.engines.base import Row, Value
-from mlz.scoring.fields import Rules, compile_check
+from mlz.scoring.fields import Rules, compile_check, refuses_invalid
 from mlz.scoring.places import json_path, type_name
 from mlz.scoring.problems import Fault, FaultKind, Faults, Mismatch, Problem, RequestError
 from mlz.scoring.tensors import FreeTensorReader, Mismatches, Shape, TensorReader
@@ -200,10 +200,11 @@ def tensor_reader(field: InputField, *, batched: bool) -> TensorReader:
             f"input {field.name!r} has an element type that records cannot be checked by;"
             " export the model with typed inputs",
         )
+    categories = field.categories if refuses_invalid(field) else None
     if field.shape is None:
-        return FreeTensorReader(field.type)
+        return FreeTensorReader(field.type, categories)
     shape: Shape = field.shape[1:] if batched else field.shape
-    return TensorReader(field.type, shape)
+    return TensorReader(field.type, shape, categories)
 
 
 def _tensor(reader: TensorReader, value: object) -> Value:

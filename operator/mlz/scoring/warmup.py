@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from mlz.errors import Reason, RejectedError
 from mlz.model.asset import Asset
+from mlz.model.schema import FieldType
 from mlz.scoring import codec
 from mlz.scoring.engines.base import Answer, Engine, Row, ScoreError, Scores
 from mlz.scoring.problems import RequestError
@@ -24,6 +25,11 @@ from mlz.scoring.validation import RecordReader, records_of
 _TOLERANCE = 1e-6
 _ROUNDS = 3
 _COMPARED_ROWS = 3
+_ADVICE = (
+    "if it takes certain values only, put a sample.json with an array of records that it knows"
+    " into an archive (tar.gz, zip) with the model"
+)
+_SHOWN_INPUTS = 5
 # Above this a batch saves little, and comparing would hold up the start.
 _SLOW_SECONDS = 0.005
 
@@ -76,10 +82,24 @@ def _first_that_scores(
             if not scores.not_finite:
                 return rows
             refusal = f"output {next(iter(scores.not_finite.values()))!r} is not finite"
-    source = "made from the schema" if sample is None else "shipped as sample.json"
+    if sample is None:
+        source = f"made from the schema{_guessed_text(asset)}"
+        advice = f"; {_ADVICE}"
+    else:
+        source, advice = "shipped as sample.json", ""
     raise RejectedError(
-        Reason.WARM_UP_FAILED, f"the model does not score the records {source}: {refusal}"
+        Reason.WARM_UP_FAILED, f"the model does not score the records {source}: {refusal}{advice}"
     )
+
+
+def _guessed_text(asset: Asset) -> str:
+    """The inputs whose words could only be guessed, for the message."""
+    inputs = asset.model_schema.inputs or ()
+    guessed = [
+        field.name for field in inputs if field.type is FieldType.STRING and not field.categories
+    ]
+    listed = ", ".join(repr(name) for name in guessed[:_SHOWN_INPUTS])
+    return f", whose text in {listed} is made up" if guessed else ""
 
 
 def _candidates(asset: Asset, sample: bytes | None) -> Sequence[Sequence[object]]:

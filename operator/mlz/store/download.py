@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from mlz.errors import Reason, RejectedError, RetryableError
 from mlz.store.source import Opened, Source
-from mlz.store.web import UnreachableError
+from mlz.store.web import BusyError, UnreachableError
 
 log = logging.getLogger(__name__)
 _UNREACHABLE_SECONDS = 3.0  # a store that is not there is told of within 6 s, last attempt included
@@ -64,14 +64,12 @@ def download(source: Source, target: Path, wanted: Wanted, pace: Pace) -> Downlo
             try:
                 return transfer.run()
             except RetryableError as error:
-                elapsed = pace.clock() - started
-                if attempt == pace.max_attempts or _is_hopeless(error, elapsed, pace):
+                elapsed, pause = pace.clock() - started, _pause(attempt, error)
+                if attempt == pace.max_attempts or _is_hopeless(error, elapsed, pause, pace):
                     raise
-                log.warning(
-                    "fetching again",
-                    extra={"asset": source.shown, "attempt": attempt, "cause": error.message},
-                )
-                pace.sleep(_pause(attempt))
+                told = {"asset": source.shown, "attempt": attempt, "cause": error.message}
+                log.warning("fetching again", extra=told | {"pauseSeconds": pause})
+                pace.sleep(pause)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -156,10 +154,16 @@ class _Transfer:
         return RetryableError(Reason.DOWNLOAD_INTERRUPTED, f"{self._source.shown} {found}")
 
 
-def _is_hopeless(error: RetryableError, elapsed_seconds: float, pace: Pace) -> bool:
+def _is_hopeless(
+    error: RetryableError, elapsed_seconds: float, pause_seconds: float, pace: Pace
+) -> bool:
+    """No store there, or a pause longer than the time that is left."""
     unreachable = isinstance(error, UnreachableError) and elapsed_seconds > _UNREACHABLE_SECONDS
-    return unreachable or elapsed_seconds > pace.total_seconds
+    return unreachable or elapsed_seconds + pause_seconds > pace.total_seconds
 
 
-def _pause(attempt: int) -> float:
-    return float(min(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS))
+def _pause(attempt: int, error: RetryableError) -> float:
+    """Ours, each twice the one before; or the store's own, where that is longer."""
+    ours = min(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
+    theirs = error.wait_seconds if isinstance(error, BusyError) else None
+    return float(max(ours, theirs or 0.0))

@@ -46,7 +46,7 @@ class HttpSource:
                     Reason.DOWNLOAD_INTERRUPTED, f"{self.shown} changed while it was fetched"
                 )
             if response.status not in (200, 206):
-                raise status_error(response.status, request)
+                raise status_error(response.status, request, response.headers)
             self._validator = _strong_validator(response.headers)
             yield _opened(response)
 

@@ -94,7 +94,7 @@ class Registry:
         )
         with self.exchange(request) as response:
             if response.status != 200:
-                raise status_error(response.status, self._authorized(request))
+                raise status_error(response.status, self._authorized(request), response.headers)
             content = _bounded(response, MAX_MANIFEST_BYTES, self._uri.shown)
         found = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if self._uri.digest not in (None, found):
@@ -146,7 +146,8 @@ class Registry:
         )
         with self._web.open(asked) as response:
             if response.status != 200:
-                raise status_error(403 if response.status == 404 else response.status, asked)
+                status = 403 if response.status == 404 else response.status
+                raise status_error(status, asked, response.headers)
             content = _bounded(response, _MAX_TOKEN_BYTES, asked.shown)
         try:
             answer = json.loads(content)

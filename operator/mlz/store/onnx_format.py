@@ -12,6 +12,7 @@ from mlz.errors import Reason, RejectedError
 from mlz.model.asset import EngineType, Framework
 from mlz.model.schema import FieldType, InputField, OutputField, Schema
 from mlz.store.facts import ModelFacts
+from mlz.store.onnx_categories import input_categories
 from mlz.store.onnx_graph import Node, OnnxModel, ValueType, read_onnx
 
 # Source: onnx.proto, TensorProto.DataType.
@@ -60,9 +61,16 @@ def onnx_schema(model: OnnxModel) -> Schema:
             Reason.MODEL_INVALID, "wanted an ONNX graph whose inputs have different names"
         )
     return Schema(
-        inputs=tuple(_input(name, value) for name, value in fed),
+        inputs=_inputs(model, [_input(name, value) for name, value in fed]),
         outputs=tuple(_output(name, value) for name, value in model.outputs),
         classes=_classes(model),
+    )
+
+
+def _inputs(model: OnnxModel, fields: list[InputField]) -> tuple[InputField, ...]:
+    categories = input_categories(model, fields)
+    return tuple(
+        field.model_copy(update={"categories": categories.get(field.name)}) for field in fields
     )
 
 

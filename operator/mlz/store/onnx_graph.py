@@ -1,13 +1,14 @@
 """
 What an ONNX file says of itself, read without the library, and the gates it must pass.
 
-Only names, types, shapes and labels become Python objects; tensors are stepped over. Refused are
-truncated files, files without a graph, and tensors that lie in other files, wherever they hide:
-initializers, attributes, subgraphs, functions, training parts. Source: onnx/onnx.proto, IR 13.
+Only names, types, shapes, a few attributes and short lists of indices become Python objects; other
+tensors are stepped over. Refused are truncated files, files without a graph, and tensors that lie
+in other files, wherever they hide: initializers, attributes, subgraphs, functions, training parts.
+Source: onnx/onnx.proto, IR 13.
 """
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mlz.errors import Reason, RejectedError
@@ -15,8 +16,15 @@ from mlz.store.protobuf import LENGTH, Field, ProtobufReader, run_of
 
 _MAX_DEPTH = 32
 _LABELS = frozenset({"classlabels_strings", "classlabels_int64s", "classlabels_ints"})
-_LABEL_RUN = run_of(floats=7, integers=8, strings=9)
+_CATEGORIES = frozenset({"cats_strings", "cats_int64s"})
+_KEPT = _LABELS | _CATEGORIES | {"zeros", "axis", "to"}
+_SKIPPED_RUN = run_of(floats=7, integers=8, strings=9)
 _EXTERNAL = 1
+INT64 = 7
+# Lists of column numbers are short; anything longer is a weight.
+_MAX_INDICES = 4096
+
+Values = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +44,33 @@ class ValueType:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation; ``labels`` are a classifier's classes."""
+    """
+    One operation; of its attributes those that a schema is made from.
+
+    A single number is a tuple of one. Text of ``cats_strings`` that is no UTF-8 has replacement
+    characters: such a category cannot come in a JSON record anyway.
+    """
 
     op_type: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    labels: tuple[str | int, ...] = ()
+    domain: str = ""
+    attributes: Mapping[str, Values] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> Values:
+        """A classifier's classes; empty where it has none."""
+        return next((self.attributes[name] for name in _LABELS if self.attributes.get(name)), ())
 
 
 @dataclass(slots=True)
 class OnnxModel:
-    """The parts of a model that its schema is made from; filled while reading."""
+    """
+    The parts of a model that its schema is made from; filled while reading.
+
+    ``indices`` are the short one-dimensional INT64 initializers; ``has_functions`` says that an
+    operation may be another one than its name tells.
+    """
 
     producer: str = ""
     producer_version: str = ""
@@ -55,6 +79,8 @@ class OnnxModel:
     outputs: list[tuple[str, ValueType | None]] = field(default_factory=list)
     initializers: set[str] = field(default_factory=set)
     nodes: list[Node] = field(default_factory=list)
+    indices: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    has_functions: bool = False
 
 
 def read_onnx(buffer: "mmap.mmap | bytes") -> OnnxModel:
@@ -99,6 +125,7 @@ class _Walk:
         elif part.number == 20:
             self._training(part)
         elif part.number == 25:
+            self._model.has_functions = True
             self._function(part)
 
     def _graph(self, graph: Field, depth: int, model: OnnxModel | None) -> None:
@@ -114,50 +141,58 @@ class _Walk:
                 if model is not None:
                     model.nodes.append(node)
             elif part.number in (5, 15):
-                name = self._tensor(part) if part.number == 5 else self._sparse_tensor(part)
-                if model is not None:
-                    model.initializers.add(name)
+                self._initializer(part, model)
             elif model is not None and part.number in (11, 12):
                 values = model.inputs if part.number == 11 else model.outputs
                 values.append(self._value(part))
 
+    def _initializer(self, part: Field, model: OnnxModel | None) -> None:
+        is_dense = part.number == 5
+        name = self._tensor(part) if is_dense else self._sparse_tensor(part)
+        if model is not None:
+            model.initializers.add(name)
+            if is_dense:
+                self._keep_indices(name, part, model)
+
     def _node(self, node: Field, depth: int) -> Node:
         self._reader.expect(node, LENGTH)
-        op_type = ""
+        texts = {4: "", 7: ""}
         names: dict[int, list[str]] = {1: [], 2: []}
-        labels: tuple[str | int, ...] = ()
+        attributes: dict[str, Values] = {}
         for part in self._reader.fields(node.start, node.end):
             if part.number in names:
                 names[part.number].append(self._reader.text(part))
-            elif part.number == 4:
-                op_type = self._reader.text(part)
+            elif part.number in texts:
+                texts[part.number] = self._reader.text(part)
             elif part.number == 5:
-                labels = self._attribute(part, depth) or labels
-        return Node(op_type, tuple(names[1]), tuple(names[2]), labels)
+                name, values = self._attribute(part, depth)
+                if name in _KEPT:
+                    attributes[name] = values
+        return Node(texts[4], tuple(names[1]), tuple(names[2]), texts[7], attributes)
 
-    def _attribute(self, attribute: Field, depth: int) -> tuple[str | int, ...]:
-        """Check an attribute; its values where it holds class labels, else nothing."""
+    def _attribute(self, attribute: Field, depth: int) -> tuple[str, Values]:
+        """Check an attribute; its name, and its values where they are kept."""
         self._reader.expect(attribute, LENGTH)
-        labels: list[str | int] = []
-        is_labels = False
+        name = ""
+        values: list[str | int] = []
         for part in self._attribute_parts(attribute):
             if part.number == 1:
-                is_labels = self._reader.text(part) in _LABELS
-            elif is_labels and part.number == 9:
-                labels.append(self._reader.text(part))
-            elif is_labels and part.number == 8:
-                labels.extend(self._reader.integers(part))
+                name = self._reader.text(part)
+            elif name in _KEPT and part.number == 9:
+                values.append(self._reader.text(part, lenient=name in _CATEGORIES))
+            elif name in _KEPT and part.number in (3, 8):
+                values.extend(self._reader.integers(part))
             else:
                 self._attribute_content(part, depth)
-        return tuple(labels)
+        return name, tuple(values)
 
     def _attribute_parts(self, attribute: Field) -> Iterator[Field]:
-        """The parts, with runs of plain values left out once the name says they are no labels."""
+        """The parts, with runs of plain values left out once the name says nobody wants them."""
         parts = self._reader.fields(attribute.start, attribute.end)
         for part in parts:
             yield part
             if part.number == 1:
-                skip = None if self._reader.text(part) in _LABELS else _LABEL_RUN
+                skip = None if self._reader.text(part) in _KEPT else _SKIPPED_RUN
                 yield from self._reader.fields(part.end, attribute.end, skip)
                 return
 
@@ -187,6 +222,22 @@ class _Walk:
                 "file: onnx.save(model, path, save_as_external_data=False)",
             )
         return name
+
+    def _keep_indices(self, name: str, tensor: Field, model: OnnxModel) -> None:
+        """Note a tensor that may be a list of column numbers."""
+        dims: list[int] = []
+        values: list[int] = []
+        kind = 0
+        for part in self._reader.fields(tensor.start, tensor.end):
+            if part.number == 1:
+                dims += self._reader.integers(part)
+            elif part.number == 2:
+                kind = self._reader.number(part)
+            elif kind == INT64 and part.end - part.start <= 8 * _MAX_INDICES:
+                values += self._reader.signed_words(part) if part.number == 9 else []
+                values += self._reader.integers(part) if part.number == 7 else []
+        if dims == [len(values)]:
+            model.indices[name] = tuple(values)
 
     def _sparse_tensor(self, tensor: Field) -> str:
         self._reader.expect(tensor, LENGTH)

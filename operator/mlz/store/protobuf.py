@@ -7,6 +7,7 @@ length and never reads past the message it is in. Source: protobuf.dev, "Encodin
 
 import mmap
 import re
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -85,11 +86,13 @@ class ProtobufReader:
             yield field
             position = field.end
 
-    def text(self, field: Field) -> str:
-        """A string field's value."""
+    def text(self, field: Field, *, lenient: bool = False) -> str:
+        """A string field's value; what is no UTF-8 is replaced where ``lenient``, else refused."""
         self.expect(field, LENGTH)
         try:
-            return self._buffer[field.start : field.end].decode()
+            return self._buffer[field.start : field.end].decode(
+                errors="replace" if lenient else "strict"
+            )
         except UnicodeDecodeError as error:
             raise self.broken(field.start, "text that is not UTF-8") from error
 
@@ -103,6 +106,14 @@ class ProtobufReader:
             value, position = self._varint(position, field.end)
             values.append(_signed(value))
         return values
+
+    def signed_words(self, field: Field) -> list[int]:
+        """The content of a bytes field as signed little-endian numbers of 64 bits."""
+        self.expect(field, LENGTH)
+        if (field.end - field.start) % 8:
+            return []
+        content = self._buffer[field.start : field.end]
+        return [number for (number,) in struct.iter_unpack("<q", content)]
 
     def number(self, field: Field) -> int:
         """A single integer field's value, signed."""

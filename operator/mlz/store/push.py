@@ -150,7 +150,7 @@ class _Uploads:
 
 def _expect(response: Response, request: Request) -> None:
     if not 200 <= response.status < 300:
-        raise status_error(response.status, request)
+        raise status_error(response.status, request, response.headers)
 
 
 def _length(blob: Blob) -> dict[str, str]:

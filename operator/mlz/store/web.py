@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
@@ -42,6 +43,14 @@ class UnreachableError(RetryableError):
     def __init__(self, message: str, *, speaks_plain_http: bool = False) -> None:
         super().__init__(Reason.STORE_UNREACHABLE, message)
         self.speaks_plain_http = speaks_plain_http
+
+
+class BusyError(RetryableError):
+    """The store asks to be left alone; ``wait_seconds`` is None where it does not say how long."""
+
+    def __init__(self, message: str, wait_seconds: float | None) -> None:
+        super().__init__(Reason.STORE_UNREACHABLE, message)
+        self.wait_seconds = wait_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +218,8 @@ class Redirects:
     any_host: bool = False
 
 
-def status_error(status: int, request: Request) -> MlzError:
-    """What an answer that is no success means to the caller."""
+def status_error(status: int, request: Request, headers: Mapping[str, str]) -> MlzError:
+    """What an answer that is no success means to the caller; headers by lower-case name."""
     shown = request.shown
     if status in (404, 410):
         return RejectedError(Reason.ASSET_NOT_FOUND, f"there is nothing at {shown} ({status})")
@@ -221,13 +230,38 @@ def status_error(status: int, request: Request) -> MlzError:
             else "the store wants credentials and secretRef gave none"
         )
         return RejectedError(Reason.ACCESS_DENIED, f"{shown}: {words} ({status})")
-    if status in (408, 425, 429) or status >= 500:
+    if status in (429, 503):
+        return _busy(f"{shown}: the store answers {status}", headers)
+    if status in (408, 425) or status >= 500:
         return RetryableError(Reason.STORE_UNREACHABLE, f"{shown}: the store answers {status}")
     if status in REDIRECTS:
         return RejectedError(Reason.REDIRECT_REFUSED, f"{shown} redirects elsewhere ({status})")
     return RejectedError(
         Reason.ASSET_NOT_FOUND, f"{shown}: wanted the asset, the store answers {status}"
     )
+
+
+def _busy(message: str, headers: Mapping[str, str]) -> BusyError:
+    wait_seconds = retry_after_seconds(headers)
+    asked = "" if wait_seconds is None else f" and asks to wait {wait_seconds:g} s"
+    return BusyError(message + asked, wait_seconds)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """
+    How long the peer wants to be left alone; None where it does not say, or not intelligibly.
+
+    A date is compared with the peer's own ``Date``, as its clock need not be ours. Source: RFC
+    9110, 10.2.3.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        until, now = (parsedate_to_datetime(one) for one in (text, headers.get("date", "")))
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError):  # no dates, or one of them without a zone
+        return None
 
 
 def _redirected(request: Request, target: str, allowed: Redirects) -> Request:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import (
+    EARLIER_TEXT,
     a_condition,
     a_deployment,
     a_deployment_body,
@@ -160,7 +161,7 @@ def test_a_status_that_cannot_be_read_is_an_empty_one(status: Any) -> None:
 
 
 def test_what_a_newer_operator_wrote_into_a_status_is_left_aside() -> None:
-    status = a_status("ACTIVE", active=an_active_asset(), history=[{"asset": 1}])
+    status = a_status("ACTIVE", active=an_active_asset(), lineage=[{"asset": 1}])
 
     found = a_deployment(status=status)
 
@@ -176,6 +177,8 @@ def test_a_status_is_read_as_it_was_written() -> None:
         provider="cpu",
         replicas=2,
         readyReplicas=1,
+        schema={"verdict": "Compatible", "changes": []},
+        history=[{"version": "churn-v1", "outcome": "Promoted", "time": EARLIER_TEXT}],
     )
 
     found = a_deployment(status=status).status

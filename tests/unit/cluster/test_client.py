@@ -174,6 +174,22 @@ def test_an_error_without_a_message_of_kubernetes_keeps_its_words(
     assert caught.value.message == message
 
 
+@pytest.mark.parametrize(
+    ("answer", "items"),
+    [
+        pytest.param({"items": None}, [], id="null, as an empty list of bare objects comes"),
+        pytest.param({}, [], id="nothing"),
+        pytest.param({"items": [SERVICE]}, [SERVICE], id="some"),
+    ],
+)
+def test_a_page_is_a_list_whatever_an_empty_one_looks_like(
+    server: Server, client: KubeClient, answer: dict[str, Any], items: list[Any]
+) -> None:
+    server.answers(200, answer)
+
+    assert client.list_page(kinds.SERVICE, None, {}, bare=True)["items"] == items
+
+
 def test_nobody_listening_is_an_outage(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from mlz.controller.leader import (
     RETRY_SECONDS,
     Clocks,
     Leadership,
+    identity_of,
 )
 
 
@@ -57,6 +58,14 @@ def holder(server: FakeApiServer) -> str | None:
     return None if lease is None else lease["spec"]["holderIdentity"]
 
 
+def edit(server: FakeApiServer, part: str, **fields: object) -> None:
+    """Somebody changes the lease."""
+    lease = server.find("Lease", "mlz-operator", "mlz-system")
+    assert lease is not None
+    lease[part].update(fields)
+    server.replace(kinds.LEASE, lease)
+
+
 def refuse(_: Request) -> None:
     raise ApiOutageError(0, "no answer")
 
@@ -79,6 +88,41 @@ def test_the_first_candidate_leads_and_the_second_waits(server: FakeApiServer) -
     assert (first.leads, second.leads) == (True, False)
     assert waits == (RENEW_SECONDS, RETRY_SECONDS)
     assert holder(server) == "first"
+
+
+@pytest.mark.parametrize(
+    ("uid", "process_id", "same_again"),
+    [
+        pytest.param("uid-1", 1, True, id="the first process of a container, started again"),
+        pytest.param("uid-1", 17, False, id="a process beside it, by hand"),
+        pytest.param("", 1, False, id="a container that is no pod's"),
+        pytest.param("", 4711, False, id="on a laptop"),
+    ],
+)
+def test_only_a_restarted_container_is_who_it_was(
+    uid: str, process_id: int, same_again: bool
+) -> None:
+    first, second = (identity_of("operator-x", uid, process_id, word) for word in ("a1", "b2"))
+
+    assert (first == second) is same_again
+    assert first.startswith("operator-x_")
+
+
+def test_two_pods_are_never_the_same_even_of_one_name() -> None:
+    assert identity_of("operator-0", "uid-1", 1, "a") != identity_of("operator-0", "uid-2", 1, "a")
+
+
+def test_a_restarted_container_leads_at_once_and_another_pod_waits(server: FakeApiServer) -> None:
+    pod, other = identity_of("a", "uid-1", 1, "r1"), identity_of("b", "uid-2", 1, "r2")
+    dead = Candidate(server, pod)
+    dead.step()
+    restarted, elsewhere = Candidate(server, pod), Candidate(server, other)
+
+    elsewhere.step()
+    restarted.step()
+
+    assert dead.leads  # it never knew
+    assert (elsewhere.leads, restarted.leads) == (False, True)
 
 
 def test_a_leader_that_renews_stays(server: FakeApiServer) -> None:
@@ -201,10 +245,7 @@ def test_a_short_outage_is_survived(server: FakeApiServer) -> None:
 def test_a_leader_that_was_robbed_stops_at_its_next_look(server: FakeApiServer) -> None:
     leader = Candidate(server, "first")
     leader.step()
-    lease = server.find("Lease", "mlz-operator", "mlz-system")
-    assert lease is not None
-    lease["spec"]["holderIdentity"] = "robber"
-    server.replace(kinds.LEASE, lease)
+    edit(server, "spec", holderIdentity="robber")
 
     waits = [leader.step(), leader.step()]
 
@@ -216,10 +257,7 @@ def test_a_leader_that_was_robbed_stops_at_its_next_look(server: FakeApiServer) 
 def test_a_lease_that_somebody_edited_is_still_ours(server: FakeApiServer) -> None:
     leader = Candidate(server, "first")
     leader.step()
-    lease = server.find("Lease", "mlz-operator", "mlz-system")
-    assert lease is not None
-    lease["metadata"]["labels"] = {"a": "b"}
-    server.replace(kinds.LEASE, lease)
+    edit(server, "metadata", labels={"a": "b"})
 
     leader.step()
     leader.step()

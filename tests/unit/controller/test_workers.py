@@ -44,6 +44,7 @@ class Shop:
             defaults=some_defaults(),
             settings=settings,
             clock=lambda: NOW,
+            count_update=self.metrics.updated,
         )
         self.workers = Workers(self.queue, world, self.metrics, self.leading)
 

@@ -5,12 +5,15 @@ A row says what is known, and then: the state, what the pods run (a version, ``K
 that stays exactly as it is, ``NOTHING``), and the reason of what is in the way.
 """
 
+from typing import Any
+
 import pytest
 
 from builders import (
     DIGEST,
     HEX,
     OTHER_DIGEST,
+    OTHER_HEX,
     a_deployment,
     a_failure,
     a_pod,
@@ -19,13 +22,19 @@ from builders import (
     a_status,
     a_stuck_pod,
     a_version,
+    an_accepted_version,
     an_active_asset,
     some_facts,
+    updating_facts,
 )
+from mlz.api.names import ANNOTATION_ACKNOWLEDGED
 from mlz.errors import Reason
 from mlz.lifecycle.deployments import Decision, State, decide
 from mlz.lifecycle.facts import DeploymentFacts
+from mlz.model.schema import Schema
 
+UPDATED = {"modelVersion": "churn-v2"}
+OTHER_ENV = [{"name": "A", "value": "1"}]
 KEPT = "kept as it is"
 NOTHING = None
 
@@ -63,23 +72,36 @@ def unreadable(**overrides: object) -> object:
     return a_deployment(engineType="spark", **overrides)
 
 
-def failed(reason: Reason, generation: int = 1, digest: str = DIGEST) -> object:
-    """A deployment that has failed at generation 1."""
+def failed(reason: Reason, generation: int = 1, digest: str = DIGEST, **spec: object) -> object:
+    """A deployment that has failed at generation 1; ``spec`` has been changed since."""
     status = a_status("FAILED", failure=a_failure(reason, digest))
-    return a_deployment(status=status, meta={"generation": generation})
+    return a_deployment(status=status, meta={"generation": generation}, **spec)
 
 
-def reverted(reason: Reason, **meta: object) -> object:
-    """An update to ``churn-v2`` at generation 2 was given up."""
+def reverted(reason: Reason, generation: int = 2, **spec: object) -> object:
+    """An update to ``churn-v2`` at generation 2 was given up; ``spec`` has been changed since."""
     status = a_status(
         "ready",
         active=an_active_asset(),
-        failure=a_failure(reason, OTHER_DIGEST),
+        failure=a_failure(reason, OTHER_DIGEST, asset=UPDATED),
         observedGeneration=2,
     )
-    return a_deployment(
-        status=status, asset={"modelVersion": "churn-v2"}, meta={"generation": 2, **meta}
+    return a_deployment(status=status, asset=UPDATED, meta={"generation": generation}, **spec)
+
+
+def update_to(schema: Schema, facts: dict[str, Any] | None = None, **spec: Any) -> DeploymentFacts:
+    """An update of ``churn-v1`` to an asset with that schema; ``meta`` is metadata."""
+    meta = {"generation": 2, **spec.pop("meta", {})}
+    status = a_status("updating", active=an_active_asset(), observedGeneration=2)
+    return updating_facts(
+        deployment=a_deployment(status=status, asset=UPDATED, meta=meta, **spec),
+        version=an_accepted_version("churn-v2", OTHER_HEX, schema=schema),
+        **facts or {},
     )
+
+
+def acknowledged(digest: str | None) -> dict[str, object]:
+    return {"annotations": {ANNOTATION_ACKNOWLEDGED: digest}}
 
 
 INSPECTION_REFUSALS = (

@@ -120,7 +120,7 @@ SERVING: list[Row] = [
     (
         "a workload that somebody deleted is made again",
         serving_facts(workload=None, pods=()),
-        State.INITIALIZING,
+        State.ACTIVE,
         "churn-v1",
         None,
     ),

@@ -26,6 +26,7 @@ from builders import (
 from mlz.errors import Reason
 from mlz.lifecycle.deployments import State, decide, wanted_replicas
 from mlz.lifecycle.facts import DeploymentFacts
+from mlz.lifecycle.updates import spec_digest
 from mlz.model.asset import Provider
 from unit.lifecycle.rows import MISSING, ON_ZAIU, PREFER, failed, starting
 
@@ -46,6 +47,7 @@ def test_a_failure_names_its_asset_and_its_time() -> None:
         "reason": "WarmUpFailed",
         "message": "as it was told",
         "asset_digest": DIGEST,
+        "spec_digest": spec_digest(a_deployment().spec),
         "time": NOW_TEXT,
     }
 

@@ -58,7 +58,7 @@ FINDINGS = [
     ("crash-without-word", Reason.ENGINE_CRASHED, False, "'engine' ended with exit code 7"),
     ("crash-in-foreign-words", Reason.ENGINE_CRASHED, False, "exit code 139"),
     ("out-of-memory", Reason.OUT_OF_MEMORY, False, "needed more than its memory limit"),
-    ("evicted", Reason.ENGINE_CRASHED, False, "Evicted: Usage of EmptyDir"),
+    ("evicted", Reason.PODS_UNAVAILABLE, False, "Evicted: Usage of EmptyDir"),
 ]
 
 

@@ -26,7 +26,7 @@ from builders import (
     some_facts,
     updating_facts,
 )
-from mlz.api.v1alpha1 import DeploymentStatus
+from mlz.api.status import DeploymentStatus
 from mlz.errors import Reason
 from mlz.lifecycle.deployments import decide
 from mlz.lifecycle.facts import DeploymentFacts

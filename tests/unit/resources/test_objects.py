@@ -21,6 +21,7 @@ from builders import (
 )
 from mlz.api import names
 from mlz.api.parsing import Deployment, ModelVersion
+from mlz.api.status import DeployedAsset
 from mlz.errors import RejectedError
 from mlz.model.asset import Provider
 from mlz.resources import desired, disruption, inspection, versions, workload
@@ -52,6 +53,7 @@ def a_plan(**overrides: Any) -> Plan:
         "digest": DIGEST,
         "keep": False,
         "active": None,
+        "told": None,
         "provider": Provider.CPU,
         "replicas": 1,
         "observed": None,
@@ -306,10 +308,13 @@ def test_the_objects_of_a_plan(plan: Plan, kinds: list[str]) -> None:
 
 def test_what_serves_and_what_is_kept_must_not_be_pruned() -> None:
     running = desired.objects(a_plan())[-1]
-    plan = a_plan(keep=True, observed=running, active="churn-v0")
+    plan = a_plan(keep=True, observed=running, active=DeployedAsset(version="churn-v0"))
 
     found = desired.kept(plan, desired.objects(plan))
 
+    told = desired.kept(a_plan(told="churn-v0"), [])
+
+    assert [one["metadata"]["name"] for one in told] == ["churn-v0"]
     identities = {(one["kind"], one["metadata"]["name"]) for one in found}
     assert identities >= {("Deployment", "churn"), ("MLzModelVersion", "churn-v0")}
 

@@ -20,24 +20,7 @@ from builders import (
 from mlz.api import names
 from mlz.model.asset import Provider
 from mlz.resources import workload
-from mlz.resources.manifest import Manifest
-from mlz.resources.workload import Workload
-from unit.resources.inputs import a_workload
-
-
-def template(wanted: Workload, observed: Manifest | None = None) -> Manifest:
-    found: Manifest = workload.build(wanted, observed)["spec"]["template"]
-    return found
-
-
-def engine(wanted: Workload) -> Manifest:
-    found: Manifest = template(wanted)["spec"]["containers"][0]
-    return found
-
-
-def environment(container: Manifest) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in container["env"]}
-
+from unit.resources.inputs import a_workload, template
 
 NEW_OPERATORS = [
     pytest.param(some_defaults({"onnx": "localhost/engine-onnx:2"}), id="other images"),

@@ -17,23 +17,8 @@ from builders import (
 from mlz.api import names
 from mlz.model.asset import Provider
 from mlz.resources import workload
-from mlz.resources.manifest import Manifest
-from mlz.resources.workload import Workload
-from unit.resources.inputs import a_workload
-
-
-def template(wanted: Workload, observed: Manifest | None = None) -> Manifest:
-    found: Manifest = workload.build(wanted, observed)["spec"]["template"]
-    return found
-
-
-def engine(wanted: Workload) -> Manifest:
-    found: Manifest = template(wanted)["spec"]["containers"][0]
-    return found
-
-
-def environment(container: Manifest) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in container["env"]}
+from mlz.settings import EngineSettings
+from unit.resources.inputs import a_workload, engine, environment, template
 
 
 def test_the_selector_never_changes() -> None:
@@ -80,6 +65,17 @@ def test_the_engine_is_told_what_it_serves_and_as_whom() -> None:
         "MLZ_TIMEOUT_IN_MS": "250",
         "MLZ_DRAIN_TIMEOUT_SECONDS": "30",
     }
+
+
+@pytest.mark.parametrize("timeout", [None, 250, 29_500, 30_001, 60_000])
+def test_a_pod_may_take_as_long_to_leave_as_its_last_score_may(timeout: int | None) -> None:
+    wanted = a_workload(deployment=a_deployment(timeoutInMs=timeout))
+
+    grace = template(wanted)["spec"]["terminationGracePeriodSeconds"]
+    drain = float(environment(engine(wanted))["MLZ_DRAIN_TIMEOUT_SECONDS"])
+
+    assert drain >= (timeout or 0) / 1000
+    assert grace > EngineSettings().drain_delay_seconds + drain
 
 
 def test_a_users_variables_never_beat_ours() -> None:

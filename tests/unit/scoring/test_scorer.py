@@ -1,5 +1,6 @@
 """The core: merged or alone, a request's outcome is its own."""
 
+import gc
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -96,6 +97,40 @@ def test_a_bug_of_the_engine_is_the_outcome_of_its_job_alone() -> None:
 
     assert isinstance(outcomes[0], ZeroDivisionError)
     assert sums(outcomes[1]) == [2]
+
+
+class Body(bytes):
+    """Says when its memory is given back."""
+
+    gone: list[bool]
+
+    def __del__(self) -> None:
+        self.gone.append(True)
+
+
+@pytest.mark.parametrize(
+    ("bad", "dropped"),
+    [
+        pytest.param(b"no json", False, id="not read"),
+        pytest.param(b'[{"x": "text"}]', False, id="not valid"),
+        pytest.param(b'[{"x": 666}]', False, id="no finite answer"),
+        pytest.param(b'[{"x": 13}]', False, id="refused by the library"),
+        pytest.param(b'[{"x": 1}]', True, id="dropped"),
+    ],
+)
+def test_a_refusal_lets_go_of_its_request_at_once(bad: bytes, dropped: bool) -> None:
+    body = Body(bad)
+    body.gone = gone = []
+    gc.disable()  # which would help, but minutes of large requests later
+
+    (outcome,) = Scorer(Picky()).run([Job(DOOR, body, lambda _: None, dropped)])
+    refused = isinstance(outcome, RequestError | Dropped)
+    del body, outcome
+    freed = bool(gone)
+    gc.enable()
+
+    assert refused
+    assert freed
 
 
 def test_the_record_that_the_library_refuses_is_named() -> None:

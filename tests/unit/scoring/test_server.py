@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from mlz.scoring.server import Process
 from unit.scoring.kit import (
     DEADLINE,
     Adder,
+    Answer,
     Client,
     a_runtime,
     an_asset,
@@ -61,6 +63,26 @@ def test_while_it_loads_it_is_alive_but_not_ready() -> None:
     assert seen == [200, 503, 503, 404, 503]
 
 
+def test_a_load_may_take_as_long_as_it_takes() -> None:
+    port = free_port()
+    settings = some_settings(port=port, stuck_call_seconds=0.001)
+    seen: set[int] = set()
+
+    async def load(worker: Worker) -> Runtime:
+        def long_load() -> None:
+            deadline = time.monotonic() + 1.1  # two sweeps
+            while time.monotonic() < deadline:
+                seen.add(ask(port, "/v2/health/live").status)
+
+        await worker.call(long_load)
+        return a_runtime(Adder(), an_asset(), settings)
+
+    with serving(Process(settings, load)):
+        pass
+
+    assert seen == {200}
+
+
 def test_draining_says_unready_and_still_serves_what_comes_and_what_is_there() -> None:
     engine = Adder(gate=threading.Event())
 
@@ -88,6 +110,53 @@ def test_draining_says_unready_and_still_serves_what_comes_and_what_is_there() -
         assert "draining" in unready.json["message"]
         assert answer.json == [{"sum": 1.0}]
         assert answer.headers["connection"] == "close"
+
+
+def test_a_call_that_never_returns_is_the_end_of_the_process_s_health(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = Adder(gate=threading.Event())
+
+    with (
+        serving_adder(engine, seconds=1, stuck_call_seconds=0.05, timeout_in_ms=30) as live,
+        Client(live.port) as caller,
+        Client(live.port) as kubelet,
+    ):
+        late = caller.ask(SCORE, [{"x": 1}])
+        dead = liveness_of(kubelet, 503)
+        unready = kubelet.ask("/v2/health/ready")
+        assert engine.gate is not None
+        engine.gate.set()
+        liveness_of(kubelet, 200)
+        again = caller.ask(SCORE, [{"x": 2}])
+
+    lines = [one for one in caplog.records if "does not return" in one.message]
+    assert late.status == 504
+    assert unready.status == 503
+    assert "has not returned for" in dead.json["message"]
+    assert "has not returned for" in unready.json["message"]
+    assert [vars(one)["requestIds"] for one in lines] == [[late.json["requestId"]]]
+    assert again.json == [{"sum": 2.0}]
+
+
+def test_a_slow_model_is_called_for_few_records_at_a_time() -> None:
+    engine = Adder()
+
+    with serving_adder(engine, seconds=4) as live:
+        answer = ask(live.port, SCORE, [{"x": x} for x in range(5)])
+
+    assert [one["sum"] for one in answer.json] == list(range(5))
+    assert engine.calls == [2, 2, 1]
+
+
+def liveness_of(kubelet: Client, status: int) -> Answer:
+    """The first answer of that status."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        answer = kubelet.ask("/v2/health/live")
+        if answer.status == status:
+            return answer
+    pytest.fail(f"liveness never answered {status}")
 
 
 def test_draining_does_not_wait_for_ever() -> None:

@@ -35,6 +35,7 @@ TENSORS = Schema(
         InputField(name="i", type=T.INT8, shape=(None,)),
         InputField(name="s", type=T.STRING, shape=(None, 1)),
         InputField(name="t", type=T.BOOLEAN, shape=(None, 1)),
+        InputField(name="c", type=T.STRING, shape=(None, 1), categories=("x", "y")),
     )
 )
 NUMBERS = (
@@ -55,6 +56,7 @@ TENSOR_RECORD = st.fixed_dictionaries(
         "i": st.integers(-130, 130) | SCALARS,
         "s": st.lists(st.text(max_size=3), min_size=1, max_size=1),
         "t": st.lists(st.booleans(), min_size=1, max_size=1) | PAIRS,
+        "c": st.lists(st.sampled_from(["x", "y", "z", 1]), min_size=1, max_size=1),
     }
 )
 
@@ -117,7 +119,8 @@ def test_any_bytes_go_one_of_the_ways(body: bytes) -> None:
         pytest.param(
             TENSORS,
             EngineType.ONNX,
-            b'[{"f": [1, 2.5], "d": [[1], [2]], "i": -128, "s": ["a"], "t": [true], "u": {}}]',
+            b'[{"f": [1, 2.5], "d": [[1], [2]], "i": -128, "s": ["a"], "t": [true],'
+            b' "c": ["y"], "u": {}}]',
             id="tensors",
         ),
         pytest.param(TENSORS, EngineType.ONNX, b"[]", id="nothing"),
@@ -127,6 +130,15 @@ def test_usual_bodies_go_the_quick_way(
     schema: Schema, engine_type: EngineType, body: bytes
 ) -> None:
     assert agree(schema, engine_type, body)
+
+
+def test_an_unknown_category_of_a_tensor_goes_the_long_way() -> None:
+    bodies = (
+        b'[{"f": [1, 2.5], "d": [[1]], "i": -128, "s": ["a"], "t": [true], "c": ["%s"]}]' % word
+        for word in (b"y", b"z")
+    )
+
+    assert [agree(TENSORS, EngineType.ONNX, one) for one in bodies] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,28 @@ def test_an_input_of_unknown_rank_takes_the_values_own() -> None:
         reader.read([[1], 2])
 
 
+@pytest.mark.parametrize(
+    "reader",
+    [
+        pytest.param(TensorReader(T.STRING, (None,), ("a", "b")), id="of a shape"),
+        pytest.param(FreeTensorReader(T.STRING, ("a", "b")), id="of unknown rank"),
+    ],
+)
+def test_an_element_that_is_no_category_is_told_with_its_place(reader: TensorReader) -> None:
+    assert reader.read(["b", "a"]).tolist() == ["b", "a"]
+    for read in (lambda: reader.read(["a", "c"]), lambda: reader.read_flat(["a", "c"], (2,))):
+        refused = refusal_of(read)
+
+        assert isinstance(refused, Mismatches)
+        assert [(part.fault, part.indices, part.expected) for part in refused.parts] == [
+            (FaultKind.CATEGORY, (1,), "one of 'a', 'b'")
+        ]
+
+
+def test_a_whole_number_with_a_point_may_be_a_category() -> None:
+    assert TensorReader(T.INT64, (1,), (1, 2)).read([2.0]).tolist() == [2]
+
+
 ELEMENTS = (
     st.none()
     | st.booleans()

@@ -99,6 +99,7 @@ FIELDS = (
     a_field("unknown", type=None),
 )
 TENSORS = (
+    InputField(name="choice", type=T.STRING, shape=(None, 2), categories=("a", "b")),
     *(InputField(name=kind.value, type=kind, shape=(None, 2, None)) for kind in FieldType),
     InputField(name="scalar", type=T.INT64, shape=()),
 )

@@ -1,6 +1,7 @@
 """The loop that brings bytes, over http on this machine."""
 
 import hashlib
+import math
 import ssl
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,14 @@ from mlz.store.credentials import Credentials
 from mlz.store.download import Downloaded, Pace, Wanted, download
 from mlz.store.http import open_http
 from mlz.store.uri import parse_uri
-from mlz.store.web import CONNECT_SECONDS, Redirects, Request, UnreachableError, Web
+from mlz.store.web import (
+    CONNECT_SECONDS,
+    Redirects,
+    Request,
+    UnreachableError,
+    Web,
+    retry_after_seconds,
+)
 from unit.store.servers import Call, LocalServer, Reply, serve_with_ranges
 
 CONTENT = bytes(range(256)) * 4096  # a mebibyte
@@ -93,6 +101,74 @@ def test_a_fault_that_passes_is_not_told(server: LocalServer, tmp_path: Path) ->
 
     assert came.size_bytes == len(CONTENT)
     assert time.pauses == [0.25, 0.5]
+
+
+DATE = "Wed, 21 Oct 2030 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        pytest.param({"retry-after": "120"}, 120, id="seconds"),
+        pytest.param({"retry-after": " 0 "}, 0, id="none at all"),
+        pytest.param(
+            {"retry-after": "Wed, 21 Oct 2030 07:29:30 GMT", "date": DATE}, 90, id="a date"
+        ),
+        pytest.param(
+            {"retry-after": "Wed, 21 Oct 2030 07:20:00 GMT", "date": DATE}, 0, id="a date gone by"
+        ),
+        pytest.param(
+            {"retry-after": "Wed, 21 Oct 2030 07:29:30 GMT"}, None, id="a date without today's"
+        ),
+        pytest.param(
+            {"retry-after": "Wed, 21 Oct 2030 07:29:30", "date": DATE}, None, id="without a zone"
+        ),
+        pytest.param({"retry-after": "-5"}, None, id="a negative number"),
+        pytest.param({"retry-after": "²"}, None, id="a digit of another kind"),
+        pytest.param({"retry-after": "9" * 400}, math.inf, id="a number beyond all numbers"),
+        pytest.param({}, None, id="not a word"),
+    ],
+)
+def test_retry_after_is_understood(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_seconds(headers) == seconds
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_store_is_left_alone_as_long_as_it_asks(
+    server: LocalServer, tmp_path: Path, status: int
+) -> None:
+    time = Time()
+    server.script(
+        Reply(status, headers={"Retry-After": "7"}),
+        Reply(status, headers={"Retry-After": "0"}),
+        Reply(200, CONTENT),
+    )
+
+    came = fetch(f"{server.url}/m", tmp_path, pace=pace(time), sha256=SHA)
+
+    assert came.size_bytes == len(CONTENT)
+    assert time.pauses == [7, 0.5]  # never shorter than our own pause
+
+
+def test_a_store_that_asks_for_more_time_than_is_left_is_given_up_at_once(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    time = Time()
+    server.script(Reply(503, headers={"Retry-After": "101"}))
+
+    with pytest.raises(RetryableError, match="asks to wait 101 s"):
+        fetch(f"{server.url}/m", tmp_path, pace=pace(time, total=100))
+
+    assert (time.pauses, len(server.calls)) == ([], 1)
+
+
+def test_other_failures_have_no_say_in_how_long(server: LocalServer, tmp_path: Path) -> None:
+    time = Time()
+    server.script(Reply(500, headers={"Retry-After": "50"}), Reply(200, CONTENT))
+
+    fetch(f"{server.url}/m", tmp_path, pace=pace(time))
+
+    assert time.pauses == [0.25]
 
 
 def test_a_broken_download_goes_on_where_it_broke(server: LocalServer, tmp_path: Path) -> None:

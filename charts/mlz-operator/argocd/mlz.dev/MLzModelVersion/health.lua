@@ -1,0 +1,35 @@
+-- Health of an MLzModelVersion: whether its asset was fetched, checked and found fit to serve.
+
+local metadata = obj.metadata or {}
+local status = obj.status or {}
+
+local function health(word, message)
+  return { status = word, message = message }
+end
+
+local function condition(name)
+  for _, one in ipairs(status.conditions or {}) do
+    if one.type == name then
+      return one
+    end
+  end
+  return {}
+end
+
+local ready, stalled = condition("Ready"), condition("Stalled")
+if (metadata.annotations or {})["mlz.dev/paused"] == "true" then
+  return health("Suspended", "mlz.dev/paused: the operator leaves this version as it is")
+end
+if status.observedGeneration == nil or status.observedGeneration ~= metadata.generation then
+  return health("Progressing", "the asset has not been inspected yet")
+end
+if ready.status == "True" then
+  return health("Healthy", ready.message)
+end
+if stalled.status == "True" then
+  return health("Degraded", (stalled.reason or "Stalled") .. ": " .. (stalled.message or ""))
+end
+if ready.status == "False" then
+  return health("Degraded", (ready.reason or "NotReady") .. ": " .. (ready.message or ""))
+end
+return health("Progressing", ready.message or "the asset is being checked")
