@@ -3,7 +3,9 @@
 import http.client
 import json
 import queue
+import select
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import monotonic
@@ -17,26 +19,58 @@ _TIMEOUT_SECONDS = 20
 _CLIENTS = 64
 
 
+DIGEST = "mlz-asset-digest"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One request that was answered well; times are those of ``monotonic``."""
+
+    sent: float
+    seconds: float
+    digest: str
+
+
 @dataclass
 class Outcome:
     """What became of all requests."""
 
-    answered: int = 0
+    samples: list[Sample] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+
+    @property
+    def answered(self) -> int:
+        """How many were answered well."""
+        return len(self.samples)
+
+
+def own_answer(endpoint: Endpoint, records: list[Any]) -> tuple[str, Any]:
+    """The digest of the asset that serves, and its answer."""
+    response = endpoint.post(records)
+    assert response.status_code == 200, response.text
+    return response.headers[DIGEST], response.json()
 
 
 class Load:
     """
     So many requests a second while the block lasts, every second one on a connection of its own.
 
-    A request fails where it is not answered 200 with the expected answer; none is sent again.
+    A request fails where it is not answered 200 with the own answer of the asset that it names in
+    its header; none is sent again. ``answers`` are by digest; without them only the asset that
+    serves now is known.
     """
 
-    def __init__(self, endpoint: Endpoint, records: list[Any], rate: float = 40) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        records: list[Any],
+        rate: float = 40,
+        answers: Mapping[str, Any] | None = None,
+    ) -> None:
         self.outcome = Outcome()
         self._endpoint = endpoint
         self._body = json.dumps(records).encode()
-        self._expected = endpoint.score(records)
+        self._answers = dict(answers or [own_answer(endpoint, records)])
         self._pause_seconds = 1 / rate
         self._kept: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
         self._lock = threading.Lock()
@@ -69,8 +103,11 @@ class Load:
     def _send(self, keep_alive: bool) -> None:
         began = monotonic()
         connection = self._kept_connection() if keep_alive else self._connection()
+        fault: str | None = None
         try:
-            fault = self._fault(connection)
+            digest = self._ask(connection)
+        except AssertionError as error:
+            fault = str(error)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             fault = f"{error!r} after {monotonic() - began:.3f} s, keep-alive {keep_alive}"
@@ -79,24 +116,38 @@ class Load:
         else:
             connection.close()
         with self._lock:
-            self.outcome.answered += fault is None
-            self.outcome.failures += [fault] if fault else []
+            if fault is None:
+                self.outcome.samples.append(Sample(began, monotonic() - began, digest))
+            else:
+                self.outcome.failures.append(fault)
 
-    def _fault(self, connection: http.client.HTTPConnection) -> str | None:
+    def _ask(self, connection: http.client.HTTPConnection) -> str:
+        """The digest of the asset that has answered."""
         headers = {"Content-Type": "application/json"}
         connection.request("POST", self._endpoint.path, self._body, headers)
         answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            return f"{answer.status}: {body[:200]!r}"
-        return None if json.loads(body) == self._expected else f"another answer: {body[:200]!r}"
+        body, digest = answer.read(), answer.headers.get(DIGEST, "")
+        assert answer.status == 200, f"{answer.status}: {body[:200]!r}"
+        assert digest in self._answers, f"an asset of nobody's: {digest}"
+        assert json.loads(body) == self._answers[digest], f"not {digest}'s: {body[:200]!r}"
+        return digest
 
     def _kept_connection(self) -> http.client.HTTPConnection:
-        try:
-            return self._kept.get_nowait()
-        except queue.Empty:
-            return self._connection()
+        """One that the server has not closed while it was idle, as every pool of a client does."""
+        while True:
+            try:
+                connection = self._kept.get_nowait()
+            except queue.Empty:
+                return self._connection()
+            if not _has_news(connection):
+                return connection
+            connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
         host = urlsplit(self._endpoint.address)
         return http.client.HTTPConnection(host.hostname or "", host.port, timeout=_TIMEOUT_SECONDS)
+
+
+def _has_news(connection: http.client.HTTPConnection) -> bool:
+    """Between two requests a server says nothing but that it closes."""
+    return bool(select.select([connection.sock], [], [], 0)[0])

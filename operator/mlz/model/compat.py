@@ -68,14 +68,8 @@ def compare(old: Side, new: Side) -> Comparison:
 
 def _schema_unknown(old: Schema | None, new: Schema | None) -> Change:
     """With the digest of the side that has one: another asset is another difference."""
-    return _change(
-        "schema",
-        (
-            ChangeKind.SCHEMA_UNKNOWN,
-            None if old is None else old.digest(),
-            None if new is None else new.digest(),
-        ),
-    )
+    before, after = (None if side is None else _digest(side) for side in (old, new))
+    return _change("schema", (ChangeKind.SCHEMA_UNKNOWN, before, after))
 
 
 # The checks, in the order of the changes they make
@@ -94,7 +88,7 @@ def _engine_types(pair: _Pair) -> Iterator[Change]:
 
 
 def _unknown_parts(pair: _Pair) -> Iterator[Change]:
-    digests = pair.old.digest(), pair.new.digest()
+    digests = _digest(pair.old), _digest(pair.new)
     if pair.old.inputs is None or pair.new.inputs is None:
         yield _change("inputs", (ChangeKind.INPUTS_UNKNOWN, *digests))
     if pair.old.outputs is None or pair.new.outputs is None:
@@ -263,6 +257,16 @@ def _is_batched(engine_type: EngineType, schema: Schema) -> bool:
     shaped = [field.shape for field in schema.inputs or () if field.shape != ()]
     is_free = [bool(shape) and shape[0] is None for shape in shaped if shape is not None]
     return engine_type is EngineType.ONNX and len(shaped) == sum(is_free) > 0
+
+
+def _digest(schema: Schema) -> str:
+    """The digest of a schema, whatever the order of named fields."""
+    inputs, outputs = schema.inputs, schema.outputs
+    if inputs is not None and not schema.positional:
+        inputs = tuple(sorted(inputs, key=lambda field: field.name))
+    if outputs is not None:
+        outputs = tuple(sorted(outputs, key=lambda field: field.name))
+    return schema.model_copy(update={"inputs": inputs, "outputs": outputs}).digest()
 
 
 def _is_order_visible(pair: _Pair) -> bool:

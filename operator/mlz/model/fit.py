@@ -41,7 +41,7 @@ class Engines:
 
     old: EngineType
     new: EngineType
-    batched: bool = False
+    batched: bool
 
     @property
     def same_form(self) -> bool:

@@ -488,6 +488,13 @@ def test_another_asset_without_a_known_predecessor_is_another_difference() -> No
     assert len(found) == 2
 
 
+def test_the_order_of_fields_is_no_other_asset() -> None:
+    nothing = Side(PMML, None)
+    orders = (table(field("a"), field("b")), table(field("b"), field("a")))
+
+    assert len({compare(nothing, new).diff_digest for new in orders}) == 1
+
+
 def test_every_row_of_the_table_has_a_digest_of_its_own_difference() -> None:
     by_digest: dict[str | None, set[str]] = {}
     for one in ROWS:

@@ -1,0 +1,155 @@
+"""
+Asset updates that callers do not notice.
+
+``MLZ_E2E_UPDATES`` says how many updates follow each other under load; more than the default are
+for a person who has the time.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from random import Random
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from e2e import manifests
+from e2e.endpoints import Endpoint
+from e2e.figures import Figures
+from e2e.load import Load, own_answer
+from e2e.models import Models, Pushed
+from e2e.operatorpod import OperatorPod
+from e2e.places import Place
+from e2e.variants import pushed_pair
+from e2e.waiting import let_pass
+
+UPDATES = int(os.environ.get("MLZ_E2E_UPDATES", "2"))
+RATE = float(os.environ.get("MLZ_E2E_RATE", "100"))
+REST_SECONDS = 4
+QUIET_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Window:
+    """From the moment when an asset was seen to be ready until another one is asked for."""
+
+    digest: str
+    since: float
+    until: float
+
+
+@dataclass(frozen=True)
+class Live:
+    """A deployment that answers, and the two assets that it may have."""
+
+    place: Place
+    name: str
+    pair: tuple[Pushed, Pushed]
+    load: Load
+
+    def update(self, model: Pushed) -> Window:
+        """Change the asset, wait until it is ready, and let it be for a moment."""
+        self.place.patch(self.name, {"asset": {"uri": model.uri, "sha256": model.sha256}})
+        status = self.place.until_state(self.name, "ready")
+        since = monotonic()
+        assert "failure" not in status, status["failure"]
+        let_pass(QUIET_SECONDS)
+        return Window(f"sha256:{model.sha256}", since, monotonic())
+
+
+@contextmanager
+def live(place: Place, models: Models, name: str, replicas: int) -> Iterator[Live]:
+    """Under load from beginning to end; what each asset answers was learned before."""
+    pair, records = pushed_pair(models, name), models.made(name).records[:2]
+    answers: dict[str, Any] = {}
+    for number, model in enumerate(pair):
+        alone = f"alone-{number}"
+        place.apply(manifests.deployment(alone, model, replicas=1))
+        guid = place.until_state(alone, "ACTIVE")["guid"]
+        endpoint = Endpoint(place.address(alone), guid)
+        answers.update([own_answer(endpoint, records)])
+        endpoint.close()
+        place.run("delete", "mlzd", alone, "--wait=false")
+    assert len({str(answer) for answer in answers.values()}) == 2, "the assets must differ"
+    place.apply(manifests.deployment("live", pair[0], replicas=replicas))
+    guid = place.until_state("live", "ACTIVE")["guid"]
+    endpoint = Endpoint(place.address("live"), guid)
+    with Load(endpoint, records, RATE, answers) as load:
+        yield Live(place, "live", pair, load)
+    endpoint.close()
+
+
+def assert_nobody_noticed(load: Load, windows: list[Window]) -> None:
+    """No request failed, every answer was an asset's own, and none came from one that was over."""
+    assert load.outcome.failures == []
+    for window in windows:
+        late = [
+            one
+            for one in load.outcome.samples
+            if window.since < one.sent < window.until and one.digest != window.digest
+        ]
+        assert late == [], f"{len(late)} answers of another asset while {window.digest} was ready"
+    assert {window.digest for window in windows} <= {one.digest for one in load.outcome.samples}
+
+
+def p99(load: Load, since: float, until: float) -> float:
+    """Milliseconds."""
+    found = sorted(one.seconds for one in load.outcome.samples if since <= one.sent < until)
+    return found[int(len(found) * 0.99)] * 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "replicas"),
+    [("tabular", 1), ("xgboost", 1), ("pmml", 1), ("xgboost", 3)],
+)
+def test_nobody_notices_an_update(
+    place: Place, models: Models, name: str, replicas: int, figures: Figures
+) -> None:
+    with live(place, models, name, replicas) as one:
+        began = monotonic()
+        let_pass(REST_SECONDS)
+        rest_over = monotonic()
+        windows = [one.update(model) for model in islice(cycle(reversed(one.pair)), UPDATES)]
+        ended = monotonic()
+
+    at_rest, updating = p99(one.load, began, rest_over), p99(one.load, rest_over, ended)
+    figures.tell(
+        f"{UPDATES} updates of {name} with {replicas} pods at {RATE:g}/s: "
+        f"{one.load.outcome.answered} answers, p99 {at_rest:.0f} ms at rest, {updating:.0f} ms"
+    )
+    assert_nobody_noticed(one.load, windows)
+
+
+def test_nobody_notices_while_the_operator_and_pods_die(
+    place: Place, models: Models, operator: OperatorPod
+) -> None:
+    """Three pods, one of them deleted at random, and the operator killed during each update."""
+    chance = Random(1)
+    with live(place, models, "xgboost", 3) as one:
+        windows = []
+        for model in islice(cycle(reversed(one.pair)), UPDATES):
+            one.place.patch("live", {"asset": {"uri": model.uri, "sha256": model.sha256}})
+            let_pass(chance.uniform(0, 4))
+            operator.kill()
+            pod = chance.choice(one.place.pods("live"))["metadata"]["name"]
+            one.place.run("delete", "pod", pod, "--wait=false")
+            windows.append(one.update(model))
+    operator.until_leading()
+
+    assert_nobody_noticed(one.load, windows)
+
+
+def test_nobody_notices_while_it_is_scaled(place: Place, models: Models) -> None:
+    """One pod to three and back, each during an update."""
+    with live(place, models, "tabular", 1) as one:
+        windows = []
+        for replicas, model in zip((3, 1), reversed(one.pair), strict=True):
+            one.place.patch("live", {"asset": {"uri": model.uri, "sha256": model.sha256}})
+            let_pass(2)
+            one.place.run("scale", "mlzd/live", f"--replicas={replicas}")
+            windows.append(one.update(model))
+
+    assert_nobody_noticed(one.load, windows)

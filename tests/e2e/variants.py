@@ -1,0 +1,73 @@
+"""Another asset of the same schema for each real model: its answers are others."""
+
+import re
+import warnings
+from pathlib import Path
+
+from e2e.models import Models, Pushed
+
+
+def pushed_pair(models: Models, name: str) -> tuple[Pushed, Pushed]:
+    """A model of the zoo and its variant, in the registry."""
+    model = models.made(name)
+    path = model.path.with_name(f"other-{model.path.name}")
+    if not path.exists():
+        _MAKERS[name](model.path, path)
+    engine_type = "onnx" if name == "tabular" else name
+    return models.push(model.path, engine_type), models.push(path, engine_type)
+
+
+def _fewer_trees(path: Path, other: Path) -> None:
+    import xgboost
+
+    booster = xgboost.Booster(model_file=path)
+    booster[: booster.num_boosted_rounds() // 2].save_model(other)
+
+
+def _other_scores(path: Path, other: Path) -> None:
+    """Every leaf of every tree."""
+    scores = re.compile(r'(<Node [^>]*score=")(-?[\d.]+(?:e-?\d+)?)(")')
+    text = scores.sub(lambda m: f"{m[1]}{float(m[2]) * 0.9!r}{m[3]}", path.read_text())
+    other.write_text(text)
+
+
+def _other_weights(path: Path, other: Path) -> None:
+    import onnx
+
+    model = onnx.load(path)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "coefficients":
+                halved = [weight / 2 for weight in attribute.floats]
+                del attribute.floats[:]
+                attribute.floats.extend(halved)
+    onnx.save(model, other)
+
+
+def _other_bias(path: Path, other: Path) -> None:
+    """Of the last layer, so that another file type is the most probable one."""
+    import numpy
+    import onnx
+
+    model = onnx.load(path)
+    weights = {one.name: one for one in model.graph.initializer}
+    last = next(
+        name
+        for node in reversed(model.graph.node)
+        for name in node.input
+        if name in weights and len(weights[name].dims) == 1 and weights[name].dims[0] > 1
+    )
+    bias = onnx.numpy_helper.to_array(weights[last])
+    changed = bias + numpy.linspace(0, 1, bias.size, dtype=bias.dtype)
+    weights[last].CopyFrom(onnx.numpy_helper.from_array(changed, last))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        onnx.save(model, other)
+
+
+_MAKERS = {
+    "onnx": _other_bias,
+    "xgboost": _fewer_trees,
+    "pmml": _other_scores,
+    "tabular": _other_weights,
+}
