@@ -549,6 +549,9 @@ def regression_families() -> Iterator[Sequence[Small]]:
         for one in ((), ("a",), ("b", "a"), ("a", "b", "c"))
         for treatment in treatments
     ]
+    small = Predictor("x", "double", (), (Interval(min=0, max=2),), "asMissing")
+    label = (Result("prediction", "string"),)
+    yield [Regression((replace(small, filled=f),), label, ("no", "yes")) for f in (False, True)]
     kinds = ("integer", "float", "double", "boolean", "string")
     yield [Regression((Predictor("x", kind, filled=f),)) for kind in kinds for f in (False, True)]
     x, y = Predictor("x", "double"), Predictor("y", "double")

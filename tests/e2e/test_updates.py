@@ -7,7 +7,7 @@ for a person who has the time.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
 from random import Random
@@ -69,17 +69,18 @@ def live(place: Place, models: Models, name: str, replicas: int) -> Iterator[Liv
         alone = f"alone-{number}"
         place.apply(manifests.deployment(alone, model, replicas=1))
         guid = place.until_state(alone, "ACTIVE")["guid"]
-        endpoint = Endpoint(place.address(alone), guid)
-        answers.update([own_answer(endpoint, records)])
-        endpoint.close()
+        with closing(Endpoint(place.address(alone), guid)) as endpoint:
+            answers.update([own_answer(endpoint, records)])
         place.run("delete", "mlzd", alone, "--wait=false")
     assert len({str(answer) for answer in answers.values()}) == 2, "the assets must differ"
     place.apply(manifests.deployment("live", pair[0], replicas=replicas))
     guid = place.until_state("live", "ACTIVE")["guid"]
     endpoint = Endpoint(place.address("live"), guid)
-    with Load(endpoint, records, RATE, answers) as load:
-        yield Live(place, "live", pair, load)
-    endpoint.close()
+    try:
+        with Load(endpoint, records, RATE, answers) as load:
+            yield Live(place, "live", pair, load)
+    finally:
+        endpoint.close()
 
 
 def assert_nobody_noticed(load: Load, windows: list[Window]) -> None:

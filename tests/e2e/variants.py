@@ -1,5 +1,6 @@
 """Another asset of the same schema for each real model: its answers are others."""
 
+import json
 import re
 import warnings
 from pathlib import Path
@@ -10,18 +11,21 @@ from e2e.models import Models, Pushed
 def pushed_pair(models: Models, name: str) -> tuple[Pushed, Pushed]:
     """A model of the zoo and its variant, in the registry."""
     model = models.made(name)
-    path = model.path.with_name(f"other-{model.path.name}")
+    suffix = ".json" if name == "xgboost" else model.path.suffix
+    path = model.path.with_name(f"other-{model.path.stem}{suffix}")
     if not path.exists():
         _MAKERS[name](model.path, path)
     engine_type = "onnx" if name == "tabular" else name
     return models.push(model.path, engine_type), models.push(path, engine_type)
 
 
-def _fewer_trees(path: Path, other: Path) -> None:
+def _other_base(path: Path, other: Path) -> None:
+    """Every margin begins elsewhere. A part of the trees alone would lose its categories."""
     import xgboost
 
-    booster = xgboost.Booster(model_file=path)
-    booster[: booster.num_boosted_rounds() // 2].save_model(other)
+    document = json.loads(xgboost.Booster(model_file=path).save_raw("json"))
+    document["learner"]["learner_model_param"]["base_score"] = "[4E-1]"
+    other.write_text(json.dumps(document))
 
 
 def _other_scores(path: Path, other: Path) -> None:
@@ -67,7 +71,7 @@ def _other_bias(path: Path, other: Path) -> None:
 
 _MAKERS = {
     "onnx": _other_bias,
-    "xgboost": _fewer_trees,
+    "xgboost": _other_base,
     "pmml": _other_scores,
     "tabular": _other_weights,
 }

@@ -80,10 +80,24 @@ class Pin:
         return unpacked(self.packed) or {}
 
     @property
-    def asset(self) -> str | None:
+    def asset(self) -> str:
         """The asset label of its pods."""
-        labels_of: Mapping[str, str] = self.template.get("metadata", {}).get("labels") or {}
-        return labels_of.get(names.LABEL_ASSET)
+        label: str = self.template["metadata"]["labels"][names.LABEL_ASSET]
+        return label
+
+    @property
+    def provider(self) -> str:
+        """The provider of its pods."""
+        provider: str = self.template["metadata"]["annotations"][names.ANNOTATION_PROVIDER]
+        return provider
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one of ours, and nobody has edited the annotation."""
+        try:
+            return bool(self.asset and self.provider)
+        except (KeyError, TypeError):
+            return False
 
 
 def build(workload: Workload, observed: Mapping[str, Any] | None) -> Manifest:
@@ -118,7 +132,7 @@ def _manifest(deployment: Deployment, replicas: int, pin: Pin, serving: Pin | No
     manifest["metadata"]["annotations"] = {
         names.ANNOTATION_TEMPLATE_INPUTS: pin.inputs,
         names.ANNOTATION_TEMPLATE: pin.packed,
-        names.ANNOTATION_PROVIDER: template["metadata"]["annotations"][names.ANNOTATION_PROVIDER],
+        names.ANNOTATION_PROVIDER: pin.provider,
     }
     if serving is not None and serving.asset != pin.asset:
         manifest["metadata"]["annotations"] |= {
@@ -296,7 +310,7 @@ def _pins(observed: Mapping[str, Any] | None) -> list[Pin]:
             (names.ANNOTATION_SERVING_TEMPLATE_INPUTS, names.ANNOTATION_SERVING_TEMPLATE),
         )
     ]
-    return [pin for pin in found if pin.template]
+    return [pin for pin in found if pin.is_whole]
 
 
 def _serving_pin(pins: list[Pin], serving: str | None) -> Pin | None:

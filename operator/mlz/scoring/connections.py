@@ -51,7 +51,8 @@ class Connections:
     """
     The connections of one server.
 
-    ``common_headers`` are lines of every answer; ``body_bytes`` are held by requests under way.
+    ``common_headers`` are lines of every answer; ``body_bytes`` are held by requests under way;
+    ``closing`` makes every answer the last one of its connection.
     """
 
     api: Api
@@ -99,8 +100,11 @@ class Connections:
         for member in tuple(self.members):
             member.abort()
 
-    def close_when_idle(self) -> None:
-        """No more requests: idle connections close now, busy ones after their answer."""
+    def say_goodbye(self) -> None:
+        """From now on every answer is the last one of its connection, and says so."""
         self.closing = True
+
+    def close_idle(self) -> None:
+        """Close who waits for nothing; the others close after their answer."""
         for member in tuple(self.members):
             member.close_if_idle()

@@ -88,10 +88,16 @@ class Route:
 
 
 class Api:
-    """Everything that one service answers."""
+    """
+    Everything that one service answers.
+
+    Attributes:
+        scores_asked: requests for a score so far, whatever became of them.
+    """
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self.scores_asked = 0
         self._exposition = Exposition(service.metrics)
         self._routes = self._all_routes()
 
@@ -163,6 +169,7 @@ class Api:
         return Response(status, codec.encode(document), headers=_headers(status, head))
 
     def _score(self, door_of: Callable[[Runtime], Door], body: bytes, finish: Respond) -> Job:
+        self.scores_asked += 1
         door = door_of(self.service.loaded())
 
         def reply(outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ comes, since a socket closed on unread input would take the answer away from the
 """
 
 import asyncio
+import select
 from enum import Enum
 
 from mlz.scoring.connections import Connections
@@ -96,8 +97,8 @@ class Connection(asyncio.Protocol):
         return self._current is not None or bool(parser.ready) or parser.incoming is not None
 
     def close_if_idle(self) -> None:
-        """Close where no request is under way."""
-        if not self.is_busy:
+        """Close where no request is under way, be it one that nobody has read yet."""
+        if not self.is_busy and not self._has_unread():
             self._close()
 
     def abort(self) -> None:
@@ -185,6 +186,13 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+    def _has_unread(self) -> bool:
+        """Closing a socket that holds unread bytes resets it: the client would lose a request."""
+        if self._transport is None:
+            return False
+        socket = self._transport.get_extra_info("socket")
+        return bool(select.select([socket.fileno()], [], [], 0)[0])
 
     def _control_reading(self) -> None:
         """Read no further ahead than a few requests."""

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 _QUICK_SECONDS = 0.001
 # A call of the library should take no longer, so that one that lasts minutes is known to be stuck.
 _CHUNK_SECONDS = 10
+# How long nobody must have asked before a pod closes its port.
+_QUIET_SECONDS = 1.0
 _SWEEP_SECONDS = 0.5
 _BACKLOG = 1024
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -185,19 +187,35 @@ def open_for_scoring(
 async def drain(started: Started, settings: EngineSettings) -> None:
     """
     Leave without losing a request: unready but serving, then closed to new ones, then done.
+
+    Answers say that their connection closes, so that clients go elsewhere of their own accord.
     """
     started.service.ready = False
     started.service.draining = True
+    started.group.say_goodbye()
     log.info("draining", extra={"seconds": settings.drain_delay_seconds})
-    await asyncio.sleep(settings.drain_delay_seconds)
-    started.server.close()
-    started.group.close_when_idle()
-    if not started.group.members:
-        return
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(settings.drain_timeout_seconds):
-            await started.group.empty.wait()
+        async with asyncio.timeout(settings.drain_delay_seconds + settings.drain_timeout_seconds):
+            await _nobody_comes(started.group.api, settings.drain_delay_seconds)
+            started.server.close()
+            started.group.close_idle()
+            if started.group.members:
+                await started.group.empty.wait()
     log.info("drained", extra={"unanswered": started.group.busy})
+
+
+async def _nobody_comes(api: Api, seconds: float) -> None:
+    """
+    So many seconds have passed, and in the last of them nobody asked for a score.
+
+    On a node with much to do it takes longer until no endpoint names this pod any more.
+    """
+    last = min(seconds, _QUIET_SECONDS)
+    await asyncio.sleep(seconds - last)
+    asked = -1
+    while asked != api.scores_asked:
+        asked = api.scores_asked
+        await asyncio.sleep(last)
 
 
 async def load(worker: Worker, settings: EngineSettings, machine: Machine) -> Runtime:

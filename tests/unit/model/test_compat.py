@@ -221,6 +221,8 @@ ROWS = [
         INCOMPATIBLE, "RangeChanged"),
     row("an end that is not in the range any more",
         table(within(0, 10)), table(within(0, 10, "left")), INCOMPATIBLE, "RangeChanged"),
+    row("a beginning that is not in the range any more",
+        table(within(0, 10)), table(within(0, 10, "right")), INCOMPATIBLE, "RangeChanged"),
     row("an end that is in the range now",
         table(within(0, 10, "neither")), table(within(0, 10)), COMPATIBLE, "RangeWidened"),
     row("a range without an end", table(within(0, 10)), table(within(0, None)),

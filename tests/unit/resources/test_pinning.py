@@ -10,18 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import (
+    DIGEST,
     HEX,
     OTHER_DIGEST,
     a_deployment,
     a_service,
     a_version,
+    an_accepted_version,
     some_defaults,
 )
 from mlz.api import names
 from mlz.model.asset import Provider
 from mlz.resources import workload
+from mlz.resources.manifest import Manifest
 from unit.resources.inputs import a_workload, template
 
+THIRD_DIGEST = f"sha256:{'c' * 64}"
 NEW_OPERATORS = [
     pytest.param(some_defaults({"onnx": "localhost/engine-onnx:2"}), id="other images"),
     pytest.param(some_defaults({"onnx": ""}), id="no image at all"),
@@ -59,6 +63,76 @@ def test_a_changed_asset_takes_the_new_operators_image() -> None:
     found = template(upgraded, before)
 
     assert found["spec"]["containers"][0]["image"] == "localhost/engine-onnx:2"
+
+
+# The template of the asset that serves, while another one is tried
+
+NEW_OPERATOR = some_defaults({"onnx": "localhost/engine-onnx:2"})
+
+
+def trying(*digests: str, defaults: Any = NEW_OPERATOR) -> tuple[Manifest, Manifest]:
+    """The workload of an asset that serves, and what became of it while others were tried."""
+    serving = found = workload.build(a_workload(), None)
+    for digest in digests:
+        found = workload.build(
+            a_workload(digest=digest, serving=DIGEST, defaults=defaults, replicas=3), found
+        )
+    return serving, found
+
+
+@pytest.mark.parametrize("digests", [(OTHER_DIGEST,), (OTHER_DIGEST, THIRD_DIGEST)])
+def test_a_failed_update_is_undone_to_the_letter(digests: tuple[str, ...]) -> None:
+    """Even by a newer operator, and after more than one asset."""
+    serving, tried = trying(*digests)
+
+    undone = workload.build(a_workload(serving=DIGEST, defaults=NEW_OPERATOR), tried)
+
+    assert tried["spec"]["template"] != serving["spec"]["template"]
+    assert undone == serving
+
+
+@pytest.mark.parametrize("digests", [(OTHER_DIGEST,), (OTHER_DIGEST, THIRD_DIGEST)])
+def test_what_cannot_be_built_anew_is_restored(digests: tuple[str, ...]) -> None:
+    """The version or the scoring service is gone; the number of pods stays."""
+    serving, tried = trying(*digests)
+
+    restored = workload.restored(a_deployment(), tried, DIGEST)
+
+    assert restored is not None
+    assert restored["spec"]["replicas"] == 3
+    restored["spec"]["replicas"] = 1
+    assert restored == serving
+
+
+@pytest.mark.parametrize(
+    ("observed", "serving"),
+    [
+        pytest.param(workload.build(a_workload(), None), DIGEST, id="it is so already"),
+        pytest.param(workload.build(a_workload(), None), OTHER_DIGEST, id="nobody knows how"),
+        pytest.param(workload.build(a_workload(), None), None, id="nothing has served"),
+        pytest.param(None, DIGEST, id="there is none"),
+    ],
+)
+def test_nothing_is_restored(observed: Manifest | None, serving: str | None) -> None:
+    assert workload.restored(a_deployment(), observed, serving) is None
+
+
+def test_an_asset_that_has_become_the_one_that_serves_leaves_no_other_behind() -> None:
+    _, tried = trying(OTHER_DIGEST)
+
+    settled = workload.build(a_workload(digest=OTHER_DIGEST, serving=OTHER_DIGEST), tried)
+
+    assert names.ANNOTATION_SERVING_TEMPLATE not in settled["metadata"]["annotations"]
+
+
+def test_pods_of_an_asset_run_its_own_engine_type() -> None:
+    """While a new asset of another engine type is proved, the spec names the new one's."""
+    wanted = a_workload(version=an_accepted_version(engineType="xgboost"))
+
+    found = template(wanted)
+
+    assert wanted.spec.engine_type == "onnx"
+    assert found["spec"]["containers"][0]["image"] == "localhost/engine-xgboost:1"
 
 
 USER_CHANGES = [
@@ -166,6 +240,8 @@ def test_what_a_service_says_about_others_restarts_none(service: Any) -> None:
         pytest.param("é", id="not ASCII"),
         pytest.param(base64.b64encode(zlib.compress(b"[]")).decode(), id="not a mapping"),
         pytest.param(base64.b64encode(zlib.compress(b"{")).decode(), id="not JSON"),
+        pytest.param(base64.b64encode(zlib.compress(b'{"a": 1}')).decode(), id="no template"),
+        pytest.param(base64.b64encode(zlib.compress(b'{"metadata": 1}')).decode(), id="no labels"),
     ],
 )
 def test_an_annotation_that_somebody_spoilt_is_made_anew(annotation: str) -> None:

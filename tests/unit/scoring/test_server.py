@@ -19,7 +19,7 @@ from mlz.model.report import from_message
 from mlz.scoring.dataplane import Worker
 from mlz.scoring.machine import Machine
 from mlz.scoring.runtime import Runtime, load_model
-from mlz.scoring.server import Process
+from mlz.scoring.server import Process, listen
 from unit.scoring.kit import (
     DEADLINE,
     Adder,
@@ -95,7 +95,7 @@ def test_draining_says_unready_and_still_serves_what_comes_and_what_is_there() -
         busy.send(request(SCORE, [{"x": 1}]))
         assert engine.entered.wait(DEADLINE)
         live.begin_to_stop()
-        while idle.ask("/v2/health/ready").status == 200:
+        while ask(live.port, "/v2/health/ready").status == 200:
             pass
         unready = ask(live.port, "/v2/health/ready")
         assert idle.is_closed()  # after the delay
@@ -110,6 +110,40 @@ def test_draining_says_unready_and_still_serves_what_comes_and_what_is_there() -
         assert "draining" in unready.json["message"]
         assert answer.json == [{"sum": 1.0}]
         assert answer.headers["connection"] == "close"
+
+
+def test_a_pod_that_is_still_asked_keeps_its_port_open() -> None:
+    """However long its endpoint is known to others; every answer sends its client elsewhere."""
+    delay = 0.2
+    with serving_adder(drain_delay_seconds=delay) as live:
+        live.begin_to_stop()
+        asked_until = time.monotonic() + 5 * delay
+        answers = []
+        while time.monotonic() < asked_until:
+            answers.append(ask(live.port, SCORE, [{"x": 1}]))
+        live.finish()
+
+    assert {one.status for one in answers} == {200}
+    assert answers[-1].headers["connection"] == "close"
+
+
+def test_a_request_that_has_arrived_is_answered_though_nobody_has_read_it_yet() -> None:
+    async def close_between_arrival_and_reading() -> bytes:
+        started = await listen(some_settings())
+        with socket.create_connection(("127.0.0.1", started.port), DEADLINE) as client:
+            client.sendall(request("/v2/health/live"))
+            await asyncio.to_thread(client.recv, 1000)
+            client.sendall(request("/v2/health/live"))
+            started.group.say_goodbye()
+            started.group.close_idle()
+            await started.group.empty.wait()
+            answer = client.recv(1000)
+        started.server.close()
+        return answer
+
+    answer = asyncio.run(close_between_arrival_and_reading())
+
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 def test_a_call_that_never_returns_is_the_end_of_the_process_s_health(
