@@ -115,8 +115,7 @@ def tensor(dice: random.Random, field: InputField, batched: bool) -> object:
     if shape is None:
         shape = (None,) * dice.randrange(3)
     wanted = shape[1:] if batched else shape
-    # Issue 4: scoring's quick way gives empty tensors another type than the long way.
-    sizes = [dice.randint(1, 3) if size is None else size for size in wanted]
+    sizes = [dice.randint(0, 3) if size is None else size for size in wanted]
     form = dice.random()
     if form < 0.55:
         return nested(dice, field.type, sizes)
@@ -305,9 +304,7 @@ def a_shape(dice: random.Random, batched: bool) -> tuple[int | None, ...] | None
 
 def a_tensor(dice: random.Random, name: str, batched: bool) -> Tensor:
     kind = dice.choice([*NUMBER_TYPES, FieldType.STRING, FieldType.BOOLEAN])
-    shape = a_shape(dice, batched)
-    # Issue 4: scoring's quick way fails on one text without a dimension of its own.
-    return Tensor(name, kind, (None, 1) if kind is FieldType.STRING and shape == (None,) else shape)
+    return Tensor(name, kind, a_shape(dice, batched))
 
 
 def another_tensor(dice: random.Random, one: Tensor) -> Tensor:
@@ -512,6 +509,8 @@ def graph_families() -> Iterator[Sequence[Small]]:
     ]
     more = Tensor("q", FieldType.FLOAT, (None, 1))
     yield [Graph((AGE,), (*extra, one)) for one in outputs for extra in ((), (more,))]
+    text = replace(AGE, type=FieldType.STRING)
+    yield [one_input(replace(text, shape=(None, *shape))) for shape in ((), (1,), (None,))]
     labels = (("no", "yes"), ("yes", "no"), ("no", "yes", "may be"))
     yield [Graph((AGE,), (OUT,), known, named) for known in labels for named in (False, True)]
 
@@ -544,6 +543,14 @@ def regression_families() -> Iterator[Sequence[Small]]:
         for treatment in treatments
         for filled in (False, True)
     ]
+    whole = [
+        Interval(min=0, max=3, closed="neither"),
+        Interval(min=1, max=2),
+        Interval(min=0.5, max=2.5),
+        Interval(min=0, max=2, closed="left"),
+    ]
+    kinds = ("integer", "double")
+    yield [Regression((Predictor("x", kind, (), (one,)),)) for one in whole for kind in kinds]
     yield [
         Regression((Predictor("x", "string", one, (), treatment),))
         for one in ((), ("a",), ("b", "a"), ("a", "b", "c"))

@@ -6,8 +6,8 @@ for a person who has the time.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
 from random import Random
@@ -26,7 +26,9 @@ from e2e.places import Place
 from e2e.variants import pushed_pair
 from e2e.waiting import let_pass
 
-UPDATES = int(os.environ.get("MLZ_E2E_UPDATES", "2"))
+NAMES = ("tabular", "xgboost", "pmml")
+RECORDS = 2
+UPDATES = int(os.environ.get("MLZ_E2E_UPDATES", "1"))
 RATE = float(os.environ.get("MLZ_E2E_RATE", "100"))
 REST_SECONDS = 4
 QUIET_SECONDS = 1
@@ -60,27 +62,43 @@ class Live:
         return Window(f"sha256:{model.sha256}", since, monotonic())
 
 
-@contextmanager
-def live(place: Place, models: Models, name: str, replicas: int) -> Iterator[Live]:
-    """Under load from beginning to end; what each asset answers was learned before."""
-    pair, records = pushed_pair(models, name), models.made(name).records[:2]
-    answers: dict[str, Any] = {}
-    for number, model in enumerate(pair):
-        alone = f"alone-{number}"
-        place.apply(manifests.deployment(alone, model, replicas=1))
-        guid = place.until_state(alone, "ACTIVE")["guid"]
-        with closing(Endpoint(place.address(alone), guid)) as endpoint:
-            answers.update([own_answer(endpoint, records)])
-        place.run("delete", "mlzd", alone, "--wait=false")
-    assert len({str(answer) for answer in answers.values()}) == 2, "the assets must differ"
-    place.apply(manifests.deployment("live", pair[0], replicas=replicas))
-    guid = place.until_state("live", "ACTIVE")["guid"]
-    endpoint = Endpoint(place.address("live"), guid)
-    try:
-        with Load(endpoint, records, RATE, answers) as load:
+Deployed = Callable[[str, int], AbstractContextManager[Live]]
+
+
+@pytest.fixture(scope="module")
+def answers(shared_place: Place, models: Models) -> dict[str, dict[str, Any]]:
+    """What each asset answers, by model and digest: learned from it alone, before."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in NAMES:
+        for number, model in enumerate(pushed_pair(models, name)):
+            shared_place.apply(manifests.deployment(f"{name}-{number}", model, replicas=1))
+    for name in NAMES:
+        records = models.made(name).records[:RECORDS]
+        for alone in (f"{name}-0", f"{name}-1"):
+            guid = shared_place.until_state(alone, "ACTIVE")["guid"]
+            with closing(Endpoint(shared_place.address(alone), guid)) as endpoint:
+                found.setdefault(name, {}).update([own_answer(endpoint, records)])
+            shared_place.run("delete", "mlzd", alone, "--wait=false")
+        assert len({str(answer) for answer in found[name].values()}) == 2, "they must differ"
+    return found
+
+
+@pytest.fixture
+def live(place: Place, models: Models, answers: dict[str, dict[str, Any]]) -> Deployed:
+    """A deployment with the chart's own resources, under load from beginning to end."""
+
+    @contextmanager
+    def deployed(name: str, replicas: int) -> Iterator[Live]:
+        pair, records = pushed_pair(models, name), models.made(name).records[:RECORDS]
+        place.apply(manifests.deployment("live", pair[0], replicas=replicas, resources=None))
+        guid = place.until_state("live", "ACTIVE")["guid"]
+        with (
+            closing(Endpoint(place.address("live"), guid)) as endpoint,
+            Load(endpoint, records, RATE, answers[name]) as load,
+        ):
             yield Live(place, "live", pair, load)
-    finally:
-        endpoint.close()
+
+    return deployed
 
 
 def assert_nobody_noticed(load: Load, windows: list[Window]) -> None:
@@ -107,9 +125,9 @@ def p99(load: Load, since: float, until: float) -> float:
     [("tabular", 1), ("xgboost", 1), ("pmml", 1), ("xgboost", 3)],
 )
 def test_nobody_notices_an_update(
-    place: Place, models: Models, name: str, replicas: int, figures: Figures
+    live: Deployed, name: str, replicas: int, figures: Figures
 ) -> None:
-    with live(place, models, name, replicas) as one:
+    with live(name, replicas) as one:
         began = monotonic()
         let_pass(REST_SECONDS)
         rest_over = monotonic()
@@ -125,11 +143,11 @@ def test_nobody_notices_an_update(
 
 
 def test_nobody_notices_while_the_operator_and_pods_die(
-    place: Place, models: Models, operator: OperatorPod
+    live: Deployed, operator: OperatorPod
 ) -> None:
     """Three pods, one of them deleted at random, and the operator killed during each update."""
     chance = Random(1)
-    with live(place, models, "xgboost", 3) as one:
+    with live("xgboost", 3) as one:
         windows = []
         for model in islice(cycle(reversed(one.pair)), UPDATES):
             one.place.patch("live", {"asset": {"uri": model.uri, "sha256": model.sha256}})
@@ -143,9 +161,9 @@ def test_nobody_notices_while_the_operator_and_pods_die(
     assert_nobody_noticed(one.load, windows)
 
 
-def test_nobody_notices_while_it_is_scaled(place: Place, models: Models) -> None:
+def test_nobody_notices_while_it_is_scaled(live: Deployed) -> None:
     """One pod to three and back, each during an update."""
-    with live(place, models, "tabular", 1) as one:
+    with live("tabular", 1) as one:
         windows = []
         for replicas, model in zip((3, 1), reversed(one.pair), strict=True):
             one.place.patch("live", {"asset": {"uri": model.uri, "sha256": model.sha256}})

@@ -2,10 +2,12 @@
 
 import json
 import re
-import warnings
 from pathlib import Path
+from typing import Any
 
 from e2e.models import Models, Pushed
+
+_FLOAT = 1  # onnx.TensorProto.FLOAT
 
 
 def pushed_pair(models: Models, name: str) -> tuple[Pushed, Pushed]:
@@ -48,9 +50,8 @@ def _other_weights(path: Path, other: Path) -> None:
     onnx.save(model, other)
 
 
-def _other_bias(path: Path, other: Path) -> None:
-    """Of the last layer, so that another file type is the most probable one."""
-    import numpy
+def _softer(path: Path, other: Path) -> None:
+    """Half the weights of the last layer: the same file types, less sure."""
     import onnx
 
     model = onnx.load(path)
@@ -59,18 +60,19 @@ def _other_bias(path: Path, other: Path) -> None:
         name
         for node in reversed(model.graph.node)
         for name in node.input
-        if name in weights and len(weights[name].dims) == 1 and weights[name].dims[0] > 1
+        if name in weights and _is_matrix(weights[name])
     )
-    bias = onnx.numpy_helper.to_array(weights[last])
-    changed = bias + numpy.linspace(0, 1, bias.size, dtype=bias.dtype)
-    weights[last].CopyFrom(onnx.numpy_helper.from_array(changed, last))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        onnx.save(model, other)
+    halved = onnx.numpy_helper.to_array(weights[last]) / 2
+    weights[last].CopyFrom(onnx.numpy_helper.from_array(halved, last))
+    onnx.save(model, other)
+
+
+def _is_matrix(weight: Any) -> bool:
+    return len(weight.dims) > 1 and weight.data_type == _FLOAT
 
 
 _MAKERS = {
-    "onnx": _other_bias,
+    "onnx": _softer,
     "xgboost": _other_base,
     "pmml": _other_scores,
     "tabular": _other_weights,

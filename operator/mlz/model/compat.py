@@ -6,7 +6,8 @@ accepted by the new one and read with the same meaning, and every answer has at 
 fields, types and order of classes. It speaks of forms, never of numbers.
 
 What a schema does not say is not guessed: what only one side knows makes the verdict ``Unknown``,
-and so does what neither knows of an answer, unless nothing else differs.
+and so does what neither knows of an answer, unless nothing else differs. The classes of a graph
+that lists none are not compared at all.
 Source: PRODUCT section 3; CONTRACT section 1 (wider types, domains, classes, axis 0).
 """
 
@@ -27,7 +28,7 @@ from mlz.model.fit import (
     output_differences,
     type_text,
 )
-from mlz.model.schema import Category, InputField, OutputField, Schema
+from mlz.model.schema import Category, InputField, OutputField, Schema, has_batch_axis
 from mlz.model.verdict import Change, ChangeKind, Comparison
 
 _Field = TypeVar("_Field", InputField, OutputField)
@@ -148,11 +149,14 @@ def _outputs(pair: _Pair) -> Iterator[Change]:
 
 
 def _classes(pair: _Pair) -> Iterator[Change]:
+    """Many graphs of classifiers list no classes, so that of theirs nothing is compared."""
     old, new = pair.old.classes, pair.new.classes
     before, after = domain.category_set(old), domain.category_set(new)
     listed = _classes_text(old), _classes_text(new)
-    if (old is None) is not (new is None):
-        yield _change("classes", (ChangeKind.CLASSES_UNKNOWN, *listed))
+    if old is None or new is None:
+        engine = pair.engines.old if old is None else pair.engines.new
+        if old != new and engine is not EngineType.ONNX:
+            yield _change("classes", (ChangeKind.CLASSES_UNKNOWN, *listed))
     elif before != after:
         texts = domain.categories_text(before, after), domain.categories_text(after, before)
         yield _change("classes", (ChangeKind.CLASSES_CHANGED, *texts))
@@ -253,10 +257,7 @@ def _spelling(name: str) -> str:
 
 
 def _is_batched(engine_type: EngineType, schema: Schema) -> bool:
-    """Whether axis 0 is the batch: free in every input that has axes, and one has (CONTRACT 1)."""
-    shaped = [field.shape for field in schema.inputs or () if field.shape != ()]
-    is_free = [bool(shape) and shape[0] is None for shape in shaped if shape is not None]
-    return engine_type is EngineType.ONNX and len(shaped) == sum(is_free) > 0
+    return engine_type is EngineType.ONNX and has_batch_axis(schema.inputs or ())
 
 
 def _digest(schema: Schema) -> str:

@@ -26,19 +26,18 @@ def category_set(values: Iterable[Category] | None) -> frozenset[Tagged] | None:
     return None if values is None else frozenset((isinstance(one, bool), one) for one in values)
 
 
-def spans(intervals: Collection[Interval] | None) -> Spans | None:
-    """The union of intervals, in order and without overlap; None where every number is allowed."""
+def spans(intervals: Collection[Interval] | None, *, whole: bool = False) -> Spans | None:
+    """
+    The union of intervals, in order and without overlap; None where every number is allowed.
+
+    Args:
+        whole: only whole numbers count: both ends are some, and belong to the range.
+    """
     if not intervals:
         return None
-    merged: list[Span] = []
-    for start, end in sorted(_span(interval) for interval in intervals):
-        if start >= end:
-            continue
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return None if tuple(merged) == _EVERYTHING else tuple(merged)
+    found = [_span(interval) for interval in intervals]
+    union = _union_of_whole(found) if whole else _union(found)
+    return None if union == _EVERYTHING else union
 
 
 def holds_categories(new: frozenset[Tagged] | None, old: frozenset[Tagged] | None) -> bool:
@@ -69,6 +68,32 @@ def spans_text(values: Spans | None) -> str | None:
     if values is None:
         return None
     return " or ".join(_span_text(one) for one in values) or "no number"
+
+
+def _union(found: Iterable[Span]) -> Spans:
+    merged: list[Span] = []
+    for start, end in sorted(found):
+        if start >= end:
+            continue
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def _union_of_whole(found: Iterable[Span]) -> Spans:
+    """Each ends where the next number would begin, so that neighbours like 1-2 and 3-4 are one."""
+    union = _union((_next_whole(start), _next_whole(end)) for start, end in found)
+    return tuple((start, (beyond - 1, 1)) for start, (beyond, _) in union)
+
+
+def _next_whole(cut: Cut) -> Cut:
+    """The cut before the first whole number behind a cut."""
+    value, after = cut
+    if math.isinf(value):
+        return value, 0
+    return (math.floor(value) + 1 if after else math.ceil(value)), 0
 
 
 def _span(interval: Interval) -> Span:

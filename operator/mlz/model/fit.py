@@ -176,7 +176,9 @@ def _categories(old: InputField, new: InputField) -> Iterator[Difference]:
 
 
 def _ranges(old: InputField, new: InputField) -> Iterator[Difference]:
-    before, after = domain.spans(old.range), domain.spans(new.range)
+    # Where all that was taken are whole numbers, what lies between them is no difference.
+    whole = old.type is not None and old.type.is_integer
+    before, after = domain.spans(old.range, whole=whole), domain.spans(new.range, whole=whole)
     if before == after:
         return
     fits = domain.holds_spans(after, before) and old.invalid is Invalid.REFUSE

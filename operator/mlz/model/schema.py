@@ -7,6 +7,7 @@ One document for all engine types, as users see it in status, in ``schema.json``
 
 import hashlib
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -134,6 +135,16 @@ class Schema(Document):
         document = _canonical(self.to_document())
         canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def has_batch_axis(inputs: Iterable[InputField]) -> bool:
+    """
+    Whether axis 0 of tensors is the batch: free in every input but scalars, and one is no scalar.
+
+    Source: CONTRACT section 1, engine onnx; fields of other engine types are no tensors.
+    """
+    shaped = [field.shape for field in inputs if field.shape != ()]
+    return bool(shaped) and all(shape and shape[0] is None for shape in shaped)
 
 
 def _canonical(value: object) -> object:

@@ -158,7 +158,10 @@ KINDS: dict[ChangeKind, tuple[Verdict, str]] = {
     ChangeKind.OUTPUT_FORM_CHANGED: (_BREAKS, "Values are named by class instead of placed."),
     ChangeKind.CLASSES_CHANGED: (_BREAKS, "The set of classes is another."),
     ChangeKind.CLASSES_REORDERED: (_BREAKS, "Answers list the classes in another order."),
-    ChangeKind.CLASSES_UNKNOWN: (_HIDDEN, "One side does not say its classes."),
+    ChangeKind.CLASSES_UNKNOWN: (
+        _HIDDEN,
+        "One side does not say its classes; with an onnx asset without any, none are compared.",
+    ),
 }
 
 _MEANINGS = {kind.value: meaning for kind, meaning in KINDS.items()}

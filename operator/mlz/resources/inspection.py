@@ -1,5 +1,7 @@
 """The pod that inspects a model version: `mlz fetch`, once, with no rights in the cluster."""
 
+from collections.abc import Mapping
+
 from mlz.api import names
 from mlz.api.parsing import ModelVersion
 from mlz.errors import Reason, RejectedError
@@ -9,6 +11,7 @@ from mlz.resources.manifest import Manifest, labels, owned, restricted_pod
 from mlz.settings import Defaults, EngineDefaults
 
 CONTAINER = "inspect"
+_CPU_REQUEST = "10m"
 
 
 def build(version: ModelVersion, defaults: Defaults, deadline_seconds: int) -> Manifest:
@@ -19,7 +22,7 @@ def build(version: ModelVersion, defaults: Defaults, deadline_seconds: int) -> M
     fetch = fetching.Fetch(
         version=version,
         image=defaults.image(engine_type, Provider.CPU),
-        resources=defaults.engines.get(engine_type, EngineDefaults()).resources,
+        resources=_in_the_background(defaults.engines.get(engine_type, EngineDefaults()).resources),
         defaults=defaults,
     )
     pod = owned("v1", "Pod", names.inspection_name(version.meta.name), version)
@@ -37,6 +40,12 @@ def build(version: ModelVersion, defaults: Defaults, deadline_seconds: int) -> M
         "volumes": fetching.volumes(version),
     } | pull_secrets(defaults)
     return pod
+
+
+def _in_the_background(resources: Mapping[str, Mapping[str, str]]) -> Manifest:
+    """On a full node pods that score come first: the request is also a pod's share of the CPUs."""
+    requests = {**resources.get("requests", {}), "cpu": _CPU_REQUEST}
+    return {**resources, "requests": requests}
 
 
 def pull_secrets(defaults: Defaults) -> Manifest:

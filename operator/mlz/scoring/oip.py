@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from mlz.model.asset import Asset, EngineType
-from mlz.model.schema import InputField
+from mlz.model.schema import InputField, has_batch_axis
 from mlz.scoring import codec
 from mlz.scoring.engines.base import Answer, Row
 from mlz.scoring.oip_answer import DATATYPES, output_tensors
@@ -20,12 +20,7 @@ from mlz.scoring.places import json_path
 from mlz.scoring.problems import Fault, FaultKind, Faults, Mismatch, RequestError
 from mlz.scoring.scorer import Ask
 from mlz.scoring.tensors import Array, Mismatches, TensorReader
-from mlz.scoring.validation import (
-    RecordReader,
-    has_batch_axis,
-    tensor_reader,
-    too_many_records,
-)
+from mlz.scoring.validation import RecordReader, tensor_reader, too_many_records
 from mlz.settings import EngineSettings
 
 

@@ -9,8 +9,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 from mlz.model.asset import EngineType
-from mlz.model.schema import FieldType, InputField, Interval, Schema
-from mlz.scoring.validation import has_batch_axis
+from mlz.model.schema import FieldType, InputField, Interval, Schema, has_batch_axis
 
 # Sizes tried for free dimensions: scalars and sequences, then images of common networks.
 _SIZES = (1, 8, 32, 64, 224)

@@ -14,11 +14,18 @@ import msgspec
 import numpy as np
 
 from mlz.model.asset import EngineType
-from mlz.model.schema import Category, FieldType, InputField, Interval, Schema
+from mlz.model.schema import (
+    Category,
+    FieldType,
+    InputField,
+    Interval,
+    Schema,
+    has_batch_axis,
+)
 from mlz.scoring.engines.base import Row
 from mlz.scoring.fields import integer_range, refuses_invalid
 from mlz.scoring.tensors import dtype_of
-from mlz.scoring.validation import has_batch_axis, null_is_fine
+from mlz.scoring.validation import null_is_fine
 
 Shortcut = Callable[[bytes], list[Row] | None]
 
@@ -198,8 +205,9 @@ class _Column:
         for want, got in zip(self._shape, array.shape[1:], strict=True):
             if want is not None and want != got:
                 return None
-        if self._is_number and array.size:
-            if array.min() < self._low or array.max() > self._high:
-                return None
-            return array.astype(self._dtype, copy=False)
-        return array
+        if self._is_number and array.size and not self._holds(array):
+            return None
+        return array.astype(self._dtype, copy=False)
+
+    def _holds(self, array: Any) -> bool:
+        return bool(array.min() >= self._low and array.max() <= self._high)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mlz.errors import Reason, RejectedError
 from mlz.model.asset import EngineType
-from mlz.model.schema import InputField, Schema
+from mlz.model.schema import InputField, Schema, has_batch_axis
 from mlz.scoring.engines.base import Row, Value
 from mlz.scoring.fields import Rules, compile_check, refuses_invalid
 from mlz.scoring.places import json_path, type_name
@@ -63,12 +63,6 @@ def records_of(body: object) -> list[object]:
         f"the body must be an array of records, found {found}",
         [Fault(fault=FaultKind.TYPE, path="$", expected="array of records", found=found)],
     )
-
-
-def has_batch_axis(inputs: Sequence[InputField]) -> bool:
-    """Whether axis 0 is the batch: free in every input but scalars, and not all are scalars."""
-    shaped = [field for field in inputs if field.shape != ()]
-    return bool(shaped) and all(field.shape and field.shape[0] is None for field in shaped)
 
 
 class FieldRecords:

@@ -87,12 +87,14 @@ def _input(name: str, value: ValueType | None) -> InputField:
 
 
 def _output(name: str, value: ValueType | None) -> OutputField:
+    """Only a tensor has a shape: that of a sequence's elements says nothing of the sequence."""
     if value is None:
         return OutputField(name=name)
     found = _TYPES.get(value.element)
     if "map" in (value.kind, value.inner):
         return OutputField(name=name, type=found, by_class=True)
-    return OutputField(name=name, type=found, shape=value.shape)
+    shape = value.shape if value.kind == "tensor" else None
+    return OutputField(name=name, type=found, shape=shape)
 
 
 def _classes(model: OnnxModel) -> tuple[str | int, ...] | None:

@@ -214,7 +214,6 @@ def test_a_file_is_compared_with_what_a_deployment_serves(
         ("inputs.feature_1", "TypeWidened"),
         ("outputs.label", "OutputDropped"),
         ("outputs.p", "OutputAdded"),
-        ("classes", "ClassesUnknown"),
     ]
 
 

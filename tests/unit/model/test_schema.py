@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from builders import a_schema
-from mlz.model.schema import FieldType, InputField, Interval, Invalid, OutputField, Schema
+from mlz.model.schema import (
+    FieldType,
+    InputField,
+    Interval,
+    Invalid,
+    OutputField,
+    Schema,
+    has_batch_axis,
+)
 
 names = st.text(max_size=12)
 values = st.booleans() | st.integers(-(2**53), 2**53) | names | st.floats(allow_nan=False)
@@ -125,3 +133,24 @@ def test_an_absent_end_is_open(interval: Interval, held: list[float]) -> None:
 )
 def test_a_type_knows_what_its_values_are(kind: FieldType, integer: bool, number: bool) -> None:
     assert (kind.is_integer, kind.is_number) == (integer, number)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "batched"),
+    [
+        pytest.param([(None, 4)], True, id="axis 0 is free"),
+        pytest.param([(None, 4), ()], True, id="scalars have no axis"),
+        pytest.param([(1, 4)], False, id="axis 0 is fixed"),
+        pytest.param([(None,), (2, None)], False, id="fixed in one of them"),
+        pytest.param([()], False, id="scalars alone"),
+        pytest.param([None], False, id="unknown rank"),
+        pytest.param([(None, 4), None], False, id="unknown rank of one of them"),
+        pytest.param([], False, id="no inputs"),
+    ],
+)
+def test_axis_0_is_the_batch_where_it_is_free_in_every_input(
+    shapes: list[tuple[int | None, ...] | None], batched: bool
+) -> None:
+    inputs = [InputField(name=f"x{place}", shape=shape) for place, shape in enumerate(shapes)]
+
+    assert has_batch_axis(inputs) is batched

@@ -319,6 +319,15 @@ def test_what_serves_and_what_is_kept_must_not_be_pruned() -> None:
     assert identities >= {("Deployment", "churn"), ("MLzModelVersion", "churn-v0")}
 
 
+def test_an_inspection_stands_back_where_pods_score() -> None:
+    """The CPU request is also a pod's share of the CPUs; memory is as much as scoring needs."""
+    pod = inspection.build(an_accepted_version(), some_defaults(), 600)
+
+    (container,) = pod["spec"]["containers"]
+    assert container["resources"]["requests"] == {"cpu": "10m", "memory": "256Mi"}
+    assert container["resources"]["limits"] == {"memory": "1Gi"}
+
+
 @pytest.mark.parametrize(
     ("replicas", "budget"),
     [

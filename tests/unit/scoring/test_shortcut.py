@@ -33,6 +33,8 @@ TENSORS = Schema(
         InputField(name="f", type=T.FLOAT, shape=(None, 2)),
         InputField(name="d", type=T.DOUBLE, shape=(None, None, 1)),
         InputField(name="i", type=T.INT8, shape=(None,)),
+        InputField(name="l", type=T.FLOAT, shape=(None, None)),
+        InputField(name="m", type=T.INT32, shape=(None, None)),
         InputField(name="s", type=T.STRING, shape=(None, 1)),
         InputField(name="t", type=T.BOOLEAN, shape=(None, 1)),
         InputField(name="c", type=T.STRING, shape=(None, 1), categories=("x", "y")),
@@ -54,6 +56,8 @@ TENSOR_RECORD = st.fixed_dictionaries(
         "f": st.lists(NUMBERS, min_size=2, max_size=2) | PAIRS,
         "d": st.lists(st.lists(NUMBERS, min_size=1, max_size=1), max_size=3) | PAIRS,
         "i": st.integers(-130, 130) | SCALARS,
+        "l": st.lists(NUMBERS, max_size=2),
+        "m": st.lists(st.integers(-5, 5), max_size=2) | PAIRS,
         "s": st.lists(st.text(max_size=3), min_size=1, max_size=1),
         "t": st.lists(st.booleans(), min_size=1, max_size=1) | PAIRS,
         "c": st.lists(st.sampled_from(["x", "y", "z", 1]), min_size=1, max_size=1),
@@ -119,9 +123,16 @@ def test_any_bytes_go_one_of_the_ways(body: bytes) -> None:
         pytest.param(
             TENSORS,
             EngineType.ONNX,
-            b'[{"f": [1, 2.5], "d": [[1], [2]], "i": -128, "s": ["a"], "t": [true],'
-            b' "c": ["y"], "u": {}}]',
+            b'[{"f": [1, 2.5], "d": [[1], [2]], "i": -128, "l": [1], "m": [2], "s": ["a"],'
+            b' "t": [true], "c": ["y"], "u": {}}]',
             id="tensors",
+        ),
+        pytest.param(
+            TENSORS,
+            EngineType.ONNX,
+            b'[{"f": [1, 2.5], "d": [[1]], "i": 1, "l": [], "m": [], "s": ["a"], "t": [true],'
+            b' "c": ["y"]}]',
+            id="empty tensors",
         ),
         pytest.param(TENSORS, EngineType.ONNX, b"[]", id="nothing"),
     ],
@@ -134,7 +145,8 @@ def test_usual_bodies_go_the_quick_way(
 
 def test_an_unknown_category_of_a_tensor_goes_the_long_way() -> None:
     bodies = (
-        b'[{"f": [1, 2.5], "d": [[1]], "i": -128, "s": ["a"], "t": [true], "c": ["%s"]}]' % word
+        b'[{"f": [1, 2.5], "d": [[1]], "i": -128, "l": [], "m": [], "s": ["a"], "t": [true],'
+        b' "c": ["%s"]}]' % word
         for word in (b"y", b"z")
     )
 

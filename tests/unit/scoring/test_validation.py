@@ -10,7 +10,7 @@ from mlz.errors import RejectedError
 from mlz.model.asset import EngineType
 from mlz.model.schema import FieldType, InputField, Interval, Schema
 from mlz.scoring.problems import Faults, RequestError
-from mlz.scoring.validation import compile_reader, has_batch_axis
+from mlz.scoring.validation import compile_reader
 from unit.scoring.kit import a_field, refusal_of
 
 T = FieldType
@@ -99,23 +99,6 @@ def test_an_array_is_no_record_where_features_have_names() -> None:
 
 def tensor(name: str, *shape: int | None, kind: FieldType = T.FLOAT) -> InputField:
     return a_field(name, type=kind, shape=shape)
-
-
-@pytest.mark.parametrize(
-    ("inputs", "batched"),
-    [
-        pytest.param([tensor("x", None, 4)], True, id="axis 0 is free"),
-        pytest.param([tensor("x", None, 4), tensor("s")], True, id="scalars have no axis"),
-        pytest.param([tensor("x", 1, 4)], False, id="axis 0 is fixed"),
-        pytest.param([tensor("x", None), tensor("h", 2, None)], False, id="fixed in one of them"),
-        pytest.param([tensor("s")], False, id="scalars alone"),
-        pytest.param([a_field("x", type=T.FLOAT, shape=None)], False, id="unknown rank"),
-    ],
-)
-def test_axis_0_is_the_batch_where_it_is_free_in_every_input(
-    inputs: list[InputField], batched: bool
-) -> None:
-    assert has_batch_axis(inputs) is batched
 
 
 def test_tensors_are_read_without_the_batch_axis() -> None:

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, TypeProto, helper
 
 from mlz.errors import Reason, RejectedError
 from mlz.model.schema import FieldType, InputField, OutputField, Schema
@@ -99,6 +99,25 @@ def zip_map(labels: dict[str, object]) -> ModelProto:
             helper.make_value_info("probabilities", probabilities),
         ],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(helper.make_sequence_type_proto, id="a sequence"),
+        pytest.param(helper.make_optional_type_proto, id="an optional"),
+        pytest.param(
+            lambda one: helper.make_optional_type_proto(helper.make_sequence_type_proto(one)),
+            id="an optional sequence",
+        ),
+    ],
+)
+def test_only_a_tensor_has_a_shape(kind: Callable[[TypeProto], TypeProto]) -> None:
+    element = helper.make_tensor_type_proto(FLOAT, [None, 4])
+
+    found = schema(model(outputs=[helper.make_value_info("y", kind(element))]))
+
+    assert found.outputs == (OutputField(name="y", type=FieldType.FLOAT),)
 
 
 def test_a_zip_map_is_by_class() -> None:

@@ -2,7 +2,8 @@
 Engine type onnx: ONNX Runtime on the CPU.
 
 Axis 0 is the batch where it is free in every input that has axes (CONTRACT section 1); otherwise a
-row is one call. Batches of several requests are merged only where no input is a scalar.
+row is one call. Batches of several requests are merged only where no input is a scalar. Rows whose
+free dimensions have other sizes make no tensor together: those of equal shapes are one call.
 """
 
 import math
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from mlz.errors import MlzError, Reason, RejectedError
 from mlz.model.asset import Asset
-from mlz.model.schema import InputField
+from mlz.model.schema import InputField, has_batch_axis
 from mlz.scoring.engines.base import Answer, LoadOptions, Row, ScoreError, Scores, load_failed
 
 # ONNX Runtime has no error class for it: these are its words for a model newer than itself.
@@ -24,6 +25,8 @@ _TOO_NEW = ("max supported IR version", "is under development and support for th
 _FATAL_ONLY = 4
 
 Array = NDArray[Any]
+# Of the inputs whose shapes are not fixed.
+Shapes = tuple[tuple[int, ...], ...]
 
 
 def load(folder: Path, asset: Asset, options: LoadOptions) -> "OnnxEngine":
@@ -58,9 +61,11 @@ class OnnxEngine:
         self._options = onnxruntime.RunOptions()
         self._inputs = [(field.name, field.shape == ()) for field in inputs]
         self._outputs = [output.name for output in session.get_outputs()]
-        shaped = [field.shape for field in inputs if field.shape != ()]
-        self._batched = bool(shaped) and all(shape and shape[0] is None for shape in shaped)
-        self.merges = self._batched and len(shaped) == len(inputs)
+        self._free = [
+            place for place, field in enumerate(inputs) if None in (field.shape or ())[1:]
+        ]
+        self._batched = has_batch_axis(inputs)
+        self.merges = self._batched and not any(scalar for _, scalar in self._inputs)
         # A batch may be multiplied by another kernel than a row: only scoring tells (warmup).
         self.exact = not self._batched
 
@@ -73,24 +78,39 @@ class OnnxEngine:
             return Scores([])
         if not self._batched:
             return _joined([self._score_one(row) for row in rows])
+        groups = self._groups(rows)
+        if len(groups) == 1:
+            return self._score_batch(rows)
+        return _in_order(
+            groups, [self._score_batch([rows[number] for number in group]) for group in groups]
+        )
+
+    def close(self) -> None:
+        """Stop running calls between two nodes of the graph; later ones fail."""
+        self._options.terminate = True
+
+    def _groups(self, rows: Sequence[Row]) -> list[Sequence[int]]:
+        """The numbers of the rows that make tensors together: those of equal shapes."""
+        if not self._free:
+            return [range(len(rows))]
+        groups: dict[Shapes, list[int]] = {}
+        for number, row in enumerate(rows):
+            parts: list[Any] = [row[place] for place in self._free]
+            groups.setdefault(tuple(part.shape for part in parts), []).append(number)
+        return list(groups.values())
+
+    def _score_batch(self, rows: Sequence[Row]) -> Scores:
         scores = self._split(self._run(self._feed(rows)), len(rows))
         if scores is not None:
             return scores
         self.merges = False
         return _joined([self._score_alone(row) for row in rows])
 
-    def close(self) -> None:
-        """Stop running calls between two nodes of the graph; later ones fail."""
-        self._options.terminate = True
-
     def _feed(self, rows: Sequence[Row]) -> dict[str, Any]:
         columns: dict[str, Any] = {}
         for place, (name, scalar) in enumerate(self._inputs):
             parts: list[Any] = [row[place] for row in rows]
-            if scalar:
-                columns[name] = parts[0]
-            else:
-                columns[name] = np.stack(parts) if len(parts) > 1 else parts[0][np.newaxis]
+            columns[name] = parts[0] if scalar else _column(parts)
         return columns
 
     def _score_one(self, row: Row) -> Scores:
@@ -141,6 +161,12 @@ def _refusal(error: Exception) -> MlzError:
             f"ONNX Runtime {onnxruntime.__version__} is older than the model: {error}",
         )
     return load_failed(error)
+
+
+def _column(parts: Sequence[Any]) -> Array:
+    """Values of equal shapes as one tensor; one text of no axes may come as ``str``."""
+    arrays = [np.asarray(part, object) if isinstance(part, str) else part for part in parts]
+    return np.stack(arrays) if len(arrays) > 1 else arrays[0][np.newaxis]
 
 
 def _whole_answer(names: Sequence[str], outputs: Sequence[Any]) -> Scores:
@@ -200,3 +226,13 @@ def _joined(scores: list[Scores]) -> Scores:
     answers: list[Answer] = [answer for one in scores for answer in one.answers]
     bad = {number: one.not_finite[0] for number, one in enumerate(scores) if one.not_finite}
     return Scores(answers, bad)
+
+
+def _in_order(groups: Sequence[Sequence[int]], scores: Sequence[Scores]) -> Scores:
+    """The scores of groups of rows, by the numbers of the rows."""
+    answers: dict[int, Answer] = {}
+    bad: dict[int, str] = {}
+    for group, one in zip(groups, scores, strict=True):
+        answers.update(zip(group, one.answers, strict=True))
+        bad.update({group[row]: name for row, name in one.not_finite.items()})
+    return Scores([answers[number] for number in sorted(answers)], bad)
