@@ -45,14 +45,12 @@ PATCHES: list[tuple[str, tuple[str, ...], Json]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    "body", [stories.recorded(name) for name in stories.EXPECTED], ids=stories.EXPECTED
-)
+@pytest.mark.parametrize("name", [name for name in stories.EXPECTED if name != "is-suspended"])
 @pytest.mark.parametrize(("action", "parameters", "patch"), PATCHES)
 def test_an_action_changes_its_field_and_nothing_else(
-    action: str, parameters: tuple[str, ...], patch: Json, body: Json
+    action: str, parameters: tuple[str, ...], patch: Json, name: str
 ) -> None:
-    assert patch_of_action(action, body, *parameters) == patch
+    assert patch_of_action(action, stories.recorded(name), *parameters) == patch
 
 
 def test_empty_objects_survive_an_action() -> None:

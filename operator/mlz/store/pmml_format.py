@@ -31,7 +31,7 @@ _TYPES = {
     "float": FieldType.FLOAT,
     "double": FieldType.DOUBLE,
     "boolean": FieldType.BOOLEAN,
-}  # everything else is text to us: string, dates, times
+}  # everything else is text to us
 _FILLED = frozenset({"asMean", "asMode", "asMedian", "asValue"})
 _INVALID = {
     "asIs": Invalid.ACCEPT,
@@ -109,6 +109,12 @@ def _inputs(model: Element, fields: Mapping[str, Element]) -> Iterator[InputFiel
 
 
 def _input(name: str, mining: Element, data: Element) -> InputField:
+    if data.get("dataType", "").startswith(("date", "time")):
+        # Found by trial: PMML4S accepts any text there, and scores it as missing.
+        raise _invalid(
+            f"active field {name[:80]!r} of type {data.get('dataType', '')[:40]}, which the engine "
+            "reads as missing whatever it is; give the model a number or a text instead"
+        )
     kind = _TYPES.get(data.get("dataType", ""), FieldType.STRING)
     filled = (
         mining.get("missingValueReplacement") is not None

@@ -74,14 +74,26 @@ def only(found: Schema) -> InputField:
         ("double", FieldType.DOUBLE),
         ("boolean", FieldType.BOOLEAN),
         ("string", FieldType.STRING),
-        ("date", FieldType.STRING),
-        ("dateDaysSince[1970]", FieldType.STRING),
     ],
 )
 def test_types(data_type: str, wanted: FieldType, tmp_path: Path) -> None:
     field = f'<DataField name="x" optype="continuous" dataType="{data_type}"/>'
 
     assert only(schema(pmml(field), tmp_path)).type is wanted
+
+
+@pytest.mark.parametrize(
+    "data_type", ["date", "time", "dateTime", "dateDaysSince[1970]", "timeSeconds"]
+)
+def test_a_date_is_refused_for_the_library_would_score_it_as_missing(
+    data_type: str, tmp_path: Path
+) -> None:
+    field = f'<DataField name="x" optype="continuous" dataType="{data_type}"/>'
+
+    found = refusal(pmml(field), tmp_path)
+
+    assert found.reason is Reason.MODEL_INVALID
+    assert f"active field 'x' of type {data_type}" in found.message
 
 
 @pytest.mark.parametrize(
