@@ -133,6 +133,9 @@ REFUSED_ON_CREATE = [
 
 GUID_STAYS = "guid is the public id in every URL and cannot change"
 SERVING_ID_STAYS = "servingId is a public address and cannot change"
+ENGINE_TYPE_STAYS = "engineType is the asset's; it changes only together with spec.asset"
+TIME = "2030-01-01T12:00:00Z"
+ANOTHER = {"modelVersion": "churn-2"}
 IMMUTABLE = "a model version is immutable; create another version"
 
 ONE_OR_TWO = schema_of(categories=[1, "two"])
@@ -147,6 +150,27 @@ REFUSED_ON_UPDATE = [
     ("a servingId that comes later", mlzd(), mlzd(servingId="abc"), SERVING_ID_STAYS),
     ("a servingId that goes", mlzd(servingId="abc"), mlzd(), SERVING_ID_STAYS),
     ("another type", mlzd(), mlzd(type="batch"), "spec.type"),
+    *(
+        (
+            f"another asset and {field} at once",
+            mlzd(engineType=engine),
+            mlzd(engineType=engine, asset=ANOTHER, **{field: value}),
+            "only the asset (with its engineType) may change in an asset update",
+        )
+        for field, value, engine in (
+            ("scoringService", "other", "onnx"),
+            ("zaiu", True, "onnx"),
+            ("telum2", True, "onnx"),
+            ("timeoutInMs", 100, "pmml"),
+        )
+    ),
+    (
+        "another asset while an accelerator goes",
+        mlzd(zaiu=True),
+        mlzd(asset=ANOTHER),
+        "only the asset (with its engineType) may change in an asset update",
+    ),
+    ("another engineType alone", mlzd(), mlzd(engineType="pmml"), ENGINE_TYPE_STAYS),
     ("another digest", mlzv(), mlzv(artifact={"uri": HTTPS, "sha256": "0" * 64}), IMMUTABLE),
     ("another declared schema", mlzv(), mlzv(schema={"classes": ["a"]}), IMMUTABLE),
     ("another category", mlzv(schema=ONE_OR_TWO), mlzv(schema=ONE_OR_THREE), IMMUTABLE),
@@ -154,6 +178,12 @@ REFUSED_ON_UPDATE = [
 ]
 
 ALLOWED_UPDATES = [
+    ("an accelerator alone", mlzd(), mlzd(zaiu=True)),
+    (
+        "another asset, and how it is run",
+        mlzd(),
+        mlzd(asset=ANOTHER, replicas=2, schemaPolicy="Block", env=[{"name": "A", "value": "1"}]),
+    ),
     ("another asset", mlzd(), mlzd(asset={"modelVersion": "churn-2"})),
     (
         "another asset of another engine type",
@@ -218,6 +248,16 @@ def test_what_never_changes_is_refused_with_a_helpful_message(
 
     assert answer.returncode != 0
     assert message in answer.stderr
+
+
+def test_a_wrong_engine_type_can_be_mended_alone_where_the_asset_has_failed(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl("create", "-n", namespace, mlzd())
+    failure = {"reason": "EngineTypeMismatch", "message": "it is pmml", "time": TIME}
+    _apply_status(kubectl, namespace, mlzd(), {"failure": failure})
+
+    kubectl("apply", "-n", namespace, "--server-side", "--force-conflicts", mlzd(engineType="pmml"))
 
 
 @pytest.mark.parametrize(("before", "after"), titled(ALLOWED_UPDATES))
@@ -301,6 +341,7 @@ def test_get_wide_shows_the_columns(kubectl: Kubectl, namespace: str) -> None:
         "provider": "cpu",
         "scoringUrl": "http://one",
         "asset": {"active": active},
+        "schema": {"verdict": "Compatible"},
         "conditions": _dated(AVAILABLE, READY),
     }
 
@@ -313,7 +354,7 @@ def test_get_wide_shows_the_columns(kubectl: Kubectl, namespace: str) -> None:
         "ENGINE": "onnx",
         "PROVIDER": "cpu",
         "ASSET": "churn-1",
-        "SCHEMA": "sha256:ab",
+        "SCHEMA": "Compatible",
         "URL": "http://one",
         "REASON": "Serving",
     }

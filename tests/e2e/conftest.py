@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from mlz.cluster.client import KubeClient
 _numbers = count(1)
 _FLEET = int(os.environ.get("MLZ_E2E_FLEET", "20"))
 _FIGURES = pytest.StashKey[Figures]()
+_SCORING_ONLY = ("test_answers", "test_bad_requests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,8 +39,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The audit comes last: it looks at what all other tests have made the operator do."""
+    """
+    The audit comes last: it looks at what all other tests have made the operator do.
+
+    Where several processes share the work (hack/test does it for files that leave the operator
+    alone), a file stays whole, and so do two that use the same models.
+    """
     items.sort(key=lambda item: item.path.stem == "test_audit")
+    for item in items:
+        group = "serving" if item.path.stem in _SCORING_ONLY else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a process of several has measured."""
+    lines = getattr(node, "workeroutput", {}).get("figures", [])
+    node.config.stash[_FIGURES].lines.extend(lines)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what was measured to the process that tells it."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["figures"] = session.config.stash[_FIGURES].lines
 
 
 def pytest_terminal_summary(

@@ -174,6 +174,22 @@ def test_the_events_tell_the_story_in_order(live: tuple[Place, Load]) -> None:
     assert places == sorted(places)
 
 
+def test_git_and_the_cluster_do_not_drift_apart(
+    live: tuple[Place, Load], store: AssetStore
+) -> None:
+    """What Argo CD's server-side diff compares: nothing writes into what was applied."""
+    place, _ = live
+    model = store.put("bad/good-1.onnx", Reply(badmodels.good(4.0)))
+    service = manifests.scoring_service("steady")
+    deployment = manifests.deployment("steady", model, scoringService="steady", replicas=1)
+    place.apply(service, deployment)
+    place.until_state("steady", "ACTIVE")
+
+    drift = place.run("diff", "--server-side", "--force-conflicts", service, deployment)
+
+    assert drift == ""
+
+
 REFUSED_EDITS: list[tuple[str, Callable[[Pushed], dict[str, Any]], str]] = [
     ("two things at once", lambda model: {"asset": asset(model), "zaiu": True},
      "only the asset (with its engineType) may change"),

@@ -12,6 +12,7 @@ from typing import Any
 from mlz.api import names
 from mlz.api.status import DeploymentStatus, ModelStatus, ModelVersionStatus, ScoringServiceStatus
 from mlz.api.v1alpha1 import (
+    ENGINE_TYPE_COMES_WITH_THE_ASSET,
     NAME_RULE,
     DeploymentSpec,
     ModelSpec,
@@ -53,7 +54,7 @@ class Kind:
     One kind, and how kubectl shows it.
 
     Attributes:
-        rule: a CEL rule (rule, message) on the whole object, where metadata matters.
+        rules: CEL rules (rule, message) on the whole object, where metadata or status matter.
         scalable: it has ``/scale``: spec.replicas, status.replicas and status.selector.
     """
 
@@ -63,7 +64,7 @@ class Kind:
     spec: type[Document]
     status: type[Document]
     columns: tuple[Column, ...]
-    rule: tuple[str, str] | None = None
+    rules: tuple[tuple[str, str], ...] = ()
     scalable: bool = False
 
     @property
@@ -106,7 +107,7 @@ KINDS = (
             Column("URL", ".status.scoringUrl", "Where to score.", wide=True),
             REASON,
         ),
-        rule=NAME_RULE,
+        rules=(NAME_RULE, ENGINE_TYPE_COMES_WITH_THE_ASSET),
         scalable=True,
     ),
     Kind(
@@ -142,7 +143,7 @@ KINDS = (
             Column("URI", ".spec.artifact.uri", "Where the asset lies.", wide=True),
             REASON,
         ),
-        rule=VERSION_NAME_RULE,
+        rules=(VERSION_NAME_RULE,),
     ),
     Kind(
         names.SCORING_SERVICE,
@@ -216,7 +217,7 @@ def _object_schema(kind: Kind) -> Json:
     }
     if spec.get("required"):
         schema["required"] = ["spec"]
-    return schema | (rules(kind.rule) if kind.rule else {})
+    return schema | (rules(*kind.rules) if kind.rules else {})
 
 
 def _printer_column(column: Column) -> Json:

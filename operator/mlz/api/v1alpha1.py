@@ -134,9 +134,12 @@ ONLY_THE_ASSET = (
     "only the asset (with its engineType) may change in an asset update; make two changes: "
     f"first {', '.join(_FIXED_IN_AN_UPDATE)}, then the asset",
 )
+# On the whole object: a failure is the one time when a wrong engineType has to be mended alone.
 ENGINE_TYPE_COMES_WITH_THE_ASSET = (
-    "self.engineType == oldSelf.engineType || self.asset != oldSelf.asset",
-    "engineType is the asset's; it changes only together with spec.asset",
+    "self.spec.engineType == oldSelf.spec.engineType || self.spec.asset != oldSelf.spec.asset || "
+    "(has(self.status) && has(self.status.failure))",
+    "engineType is the asset's; it changes only together with spec.asset (alone only where the "
+    "asset has failed)",
 )
 
 
@@ -144,7 +147,6 @@ class DeploymentSpec(
     Document,
     json_schema_extra=rules(
         ONLY_THE_ASSET,
-        ENGINE_TYPE_COMES_WITH_THE_ASSET,
         (
             "has(self.guid) == has(oldSelf.guid) && (!has(self.guid) || self.guid == oldSelf.guid)",
             "guid is the public id in every URL and cannot change; create another deployment",
