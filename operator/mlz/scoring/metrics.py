@@ -112,9 +112,11 @@ class Exposition:
         for problem, count in sorted(metrics.rejected.items()):
             rejected.add_metric([problem], count)
         yield rejected
-        yield core.CounterMetricFamily(
-            "mlz_scoring_records", "Records scored.", value=metrics.records
+        records = core.CounterMetricFamily(
+            "mlz_scoring_records", "Records scored.", labels=["digest"]
         )
+        records.add_metric([metrics.asset.get("digest", "")], metrics.records)
+        yield records
         yield core.GaugeMetricFamily(
             "mlz_scoring_queue_depth", "Requests waiting.", value=metrics.queue_depth()
         )

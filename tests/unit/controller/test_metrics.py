@@ -8,6 +8,7 @@ from prometheus_client import generate_latest
 from builders import a_condition, a_deployment_body, a_status
 from mlz.cluster.cache import Cache
 from mlz.controller.metrics import Metrics, StateCollector
+from mlz.lifecycle.report import AssetUpdate
 
 
 def exposed(*bodies: dict[str, Any], **numbers: Any) -> str:
@@ -92,3 +93,24 @@ def test_two_operators_in_one_process_do_not_share_counters() -> None:
     one.source_restarted()
 
     assert other.registry.get_sample_value("mlz_source_restarts_total") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("update", "verdict"),
+    [
+        (AssetUpdate("Compatible", "Promoted", 7.5), "Compatible"),
+        (AssetUpdate(None, "Failed", 7.5), "none"),
+    ],
+)
+def test_an_update_is_counted_by_verdict_and_outcome(update: AssetUpdate, verdict: str) -> None:
+    metrics = Metrics()
+
+    metrics.updated(update)
+
+    value = metrics.registry.get_sample_value
+    labels = {"verdict": verdict, "outcome": update.outcome}
+    assert value("mlz_asset_updates_total", labels) == 1
+    outcome = {"outcome": update.outcome}
+    assert value("mlz_asset_update_duration_seconds_sum", outcome) == 7.5
+    assert value("mlz_asset_update_duration_seconds_bucket", outcome | {"le": "5.0"}) == 0
+    assert value("mlz_asset_update_duration_seconds_bucket", outcome | {"le": "10.0"}) == 1

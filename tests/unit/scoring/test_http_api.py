@@ -202,7 +202,7 @@ def test_the_metrics_count_what_was_done() -> None:
         'mlz_scoring_requests_total{code="404",route="none"} 1.0',
         'mlz_scoring_request_seconds_count{route="score"} 2.0',
         'mlz_scoring_rejected_total{code="bad_input"} 1.0',
-        "mlz_scoring_records_total 2.0",
+        f'mlz_scoring_records_total{{digest="{DIGEST}"}} 2.0',
         "mlz_scoring_queue_depth 0.0",
         f'mlz_scoring_asset_info{{digest="{DIGEST}",engine_type="xgboost",name="m"}} 1.0',
     } <= lines
