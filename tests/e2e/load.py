@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -72,6 +73,7 @@ class Load:
         self._body = json.dumps(records).encode()
         self._answers = dict(answers or [own_answer(endpoint, records)])
         self._pause_seconds = 1 / rate
+        self._hosts = count()
         self._kept: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -145,7 +147,12 @@ class Load:
 
     def _connection(self) -> http.client.HTTPConnection:
         host = urlsplit(self._endpoint.address)
-        return http.client.HTTPConnection(host.hostname or "", host.port, timeout=_TIMEOUT_SECONDS)
+        # Many hosts: of one, connection tracking would send a port that is used again within two
+        # minutes to the pod that it knew, which may be gone.
+        source = f"127.0.1.{next(self._hosts) % 250 + 1}"
+        return http.client.HTTPConnection(
+            host.hostname or "", host.port, timeout=_TIMEOUT_SECONDS, source_address=(source, 0)
+        )
 
 
 def _has_news(connection: http.client.HTTPConnection) -> bool:
