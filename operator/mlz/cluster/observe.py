@@ -24,6 +24,7 @@ from mlz.lifecycle.facts import (
     WorkloadFacts,
 )
 from mlz.lifecycle.pods import inspection_facts, pod_facts
+from mlz.lifecycle.updates import is_of
 from mlz.model.asset import Provider
 from mlz.model.report import from_log
 from mlz.resources import inspection, versions, workload
@@ -55,7 +56,7 @@ class Observer:
             now=now,
             scoring_service=service,
             version=self._version(namespace, versions.name_of(deployment)),
-            active_version=self._version(namespace, _deployed_name(deployment)),
+            active_version=self._deployed_version(deployment),
             rivals=tuple(self._rivals(deployment)),
             engine_image=spec is None or bool(workload.engine_image(spec, service, self._defaults)),
             workload=running,
@@ -104,6 +105,15 @@ class Observer:
     def _version(self, namespace: str, name: str | None) -> ModelVersion | None:
         body = None if name is None else self._cache.get(kinds.MODEL_VERSION, namespace, name)
         return None if body is None else parsing.model_version(body)
+
+    def _deployed_version(self, deployment: Deployment) -> ModelVersion | None:
+        """Of the asset that serves; before the first one does, of the one that is on its way."""
+        asset = deployment.status.asset
+        known = None if asset is None else asset.active or asset.target
+        if known is None:
+            return None
+        version = self._version(deployment.meta.namespace, known.version)
+        return version if version is not None and is_of(known, version) else None
 
     def _inspection(self, pod: Body) -> InspectionPodFacts:
         facts = inspection_facts(pod)
@@ -207,13 +217,6 @@ def _replica_failure(status: Body) -> Finding | None:
     words = failed.get("message", "")
     reason = Reason.QUOTA_EXCEEDED if is_quota(words) else Reason.POD_REFUSED
     return Finding(reason, words)
-
-
-def _deployed_name(deployment: Deployment) -> str | None:
-    """Of the asset that serves; before the first one does, of the one that is on its way."""
-    asset = deployment.status.asset
-    known = None if asset is None else asset.active or asset.target
-    return None if known is None else known.version
 
 
 def _is_owned(body: Body, uid: str) -> bool:

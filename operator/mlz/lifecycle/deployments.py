@@ -27,6 +27,7 @@ from mlz.lifecycle.updates import (
     deployed,
     failure_of,
     in_time,
+    is_of,
     is_update,
     policy_allows_it,
     remembered,
@@ -264,7 +265,7 @@ def _promoted(facts: DeploymentFacts, version: ModelVersion, state: State) -> De
 
 def _asset(facts: DeploymentFacts, version: ModelVersion) -> DeployedAsset:
     before = deployed(facts)
-    same = before is not None and before.version == version.meta.name
+    same = before is not None and is_of(before, version)
     return DeployedAsset(
         version=version.meta.name,
         guid=version.meta.uid,

@@ -17,7 +17,7 @@ from mlz.api.status import (
 from mlz.errors import Reason
 from mlz.lifecycle.deployments import Decision, State
 from mlz.lifecycle.facts import DeploymentFacts
-from mlz.lifecycle.updates import MISMATCH, summary
+from mlz.lifecycle.updates import MISMATCH, is_of, summary
 from mlz.lifecycle.versions import is_accepted, wanted_digest
 from mlz.model.verdict import Verdict
 
@@ -230,7 +230,7 @@ def _serves_target(decision: Decision) -> bool:
 def _is_target(decision: Decision) -> bool:
     if decision.active is None or decision.target is None:
         return False
-    return decision.active.version == decision.target.meta.name
+    return is_of(decision.active, decision.target)
 
 
 # What an update leaves
@@ -271,7 +271,9 @@ def _history(facts: DeploymentFacts, decision: Decision) -> tuple[HistoryEntry, 
 def _promotion(facts: DeploymentFacts, decision: Decision) -> HistoryEntry | None:
     before, after = facts.deployment.status.asset, decision.active
     known = None if before is None else before.active
-    if after is None or (known is not None and known.version == after.version):
+    if after is None:
+        return None
+    if known is not None and (known.version, known.digest) == (after.version, after.digest):
         return None
     return HistoryEntry(
         version=after.version,

@@ -67,7 +67,20 @@ def wanted_name(facts: DeploymentFacts) -> str | None:
 def is_update(facts: DeploymentFacts) -> bool:
     """Whether another asset is deployed than the wanted one."""
     before = deployed(facts)
-    return before is not None and before.version != wanted_name(facts)
+    if before is None or facts.version is None:
+        return before is not None and before.version != wanted_name(facts)
+    return not is_of(before, facts.version)
+
+
+def is_of(asset: DeployedAsset, version: ModelVersion) -> bool:
+    """
+    Whether an asset is that version's.
+
+    A version that was deleted and made again may have the name of the old one and other bytes.
+    """
+    digests = asset.digest, wanted_digest(version)
+    same_bytes = None in digests or digests[0] == digests[1]
+    return asset.version == version.meta.name and same_bytes
 
 
 def comparison(facts: DeploymentFacts) -> Comparison | None:

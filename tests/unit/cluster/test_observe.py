@@ -8,6 +8,7 @@ from builders import (
     HEX,
     NAMESPACE,
     NOW,
+    OTHER_DIGEST,
     a_deployment,
     a_deployment_body,
     a_model_body,
@@ -104,6 +105,23 @@ def an_inspection_body(message: str, **meta: Any) -> Manifest:
     }
     fields = {**owned_by("uid-of-churn-v1"), "labels": {}, **meta}
     return a_pod_body("churn-v1-inspect", status, **fields)
+
+
+def test_a_version_that_was_made_again_with_other_bytes_is_not_the_one_that_serves() -> None:
+    place = Place(a_version_body("churn-v0"))
+    serving = a_status("ACTIVE", active=an_active_asset("churn-v0", OTHER_DIGEST))
+
+    assert place.facts(status=serving).active_version is None
+
+
+def test_before_anything_serves_the_version_on_its_way_counts() -> None:
+    place = Place(a_version_body("churn-v0"))
+    starting = a_status("INITIALIZING", asset={"target": an_active_asset("churn-v0")})
+
+    found = place.facts(status=starting).active_version
+
+    assert found is not None
+    assert found.meta.name == "churn-v0"
 
 
 def test_of_a_new_deployment_nothing_is_known() -> None:

@@ -60,6 +60,7 @@ def stalled_for(number: float) -> object:
     return a_deployment(status=status, asset=UPDATED, meta={"generation": 2})
 
 
+REMADE = {"uri": "https://store.example.com/churn.onnx", "sha256": OTHER_HEX}
 UPDATE: list[Row] = [
     (
         "on update the new asset is inspected before a pod runs it",
@@ -296,6 +297,20 @@ UPDATE: list[Row] = [
         ),
         State.INITIALIZING,
         "churn-v2",
+        None,
+    ),
+    (
+        "a version that was made again under its name, with other bytes, is an update, too",
+        serving_facts(version=a_version("churn-v1", artifact=REMADE), active_version=None),
+        State.UPDATING,
+        KEPT,
+        None,
+    ),
+    (
+        "a version that was made again with the same bytes is none",
+        serving_facts(version=an_accepted_version(meta={"uid": "another"})),
+        State.ACTIVE,
+        "churn-v1",
         None,
     ),
     (
