@@ -439,7 +439,7 @@ def tampered(workload: Manifest) -> bool:
 # A failure is worth minutes of looking for the shortest walk to it.
 TestConvergence = pytest.mark.timeout(900)(Convergence.TestCase)
 TestConvergence.settings = settings(
-    max_examples=300,
+    max_examples=100,
     report_multiple_bugs=False,
     stateful_step_count=30,
     deadline=None,
