@@ -35,9 +35,9 @@ class Death(BaseException):
 
 
 class Walk:
-    """A deployment that serves ``FIRST``, and all that works on it, step by step."""
+    """A deployment that serves an asset, and all that works on it, step by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: str = FIRST) -> None:
         self.clock = FakeClock()
         self.server = FakeApiServer()
         self.kubernetes = Kubernetes(self.server, self.clock)
@@ -47,10 +47,8 @@ class Walk:
         service = a_service_body()
         self.server.put(service | {"metadata": {"name": "default", "namespace": NAMESPACE}})
         self.operator = FakeOperator(self.server, self.clock, some_defaults())
-        self.ask_for(FIRST)
+        self.ask_for(first)
         self.settle()
-        self.writes = 0
-        self.told: set[str] = {FIRST}
 
     def ask_for(self, sha256: str) -> None:
         asset = {"uri": f"https://store.example.com/{sha256[:4]}", "sha256": sha256}
@@ -171,3 +169,50 @@ def test_the_last_edit_wins_and_nobody_loses_an_answer(first: str, second: str) 
         except AssertionError as error:
             error.add_note(story)
             raise
+
+
+# A rollback walk
+
+OF_A_RUN = frozenset(
+    {"uid", "resourceVersion", "creationTimestamp", "generation", "observedGeneration", "guid"}
+    | {"since", "lastTransitionTime", "time", "mlz.dev/applied-hash", "scoringUrl"}
+)
+CHILDREN = ("Deployment", "Service", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget")
+
+
+def test_after_every_bad_asset_a_good_one_is_as_if_it_were_the_first() -> None:
+    walk, fresh = Walk(), Walk(SAME)
+
+    for bad in (REFUSED, UNFIT, MISMATCH, UNFIT, REFUSED):
+        walk.ask_for(bad)
+        walk.settle()
+        walk.check_end(bad, {FIRST})
+    walk.ask_for(SAME)
+    walk.settle()
+
+    found, wanted = everything(walk), everything(fresh)
+    assert [one.pop("state") for one in statuses(found)] == ["ready"]
+    assert [one.pop("state") for one in statuses(wanted)] == ["ACTIVE"]
+    for one in (*statuses(found), *statuses(wanted)):
+        one.pop("schema", None)
+        one.pop("history")
+    assert found == wanted
+
+
+def everything(walk: Walk) -> list[Any]:
+    """All that is there, without what differs between two runs."""
+    kinds = ("MLzDeployment", "MLzModelVersion", *CHILDREN)
+    found = [masked(body) for kind in kinds for body in walk.server.all(kind)]
+    return [*found, len(walk.server.all("Pod"))]
+
+
+def statuses(found: list[Any]) -> list[Manifest]:
+    return [
+        one["status"] for one in found if isinstance(one, dict) and one["kind"] == "MLzDeployment"
+    ]
+
+
+def masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: masked(one) for key, one in value.items() if key not in OF_A_RUN}
+    return [masked(one) for one in value] if isinstance(value, list) else value
