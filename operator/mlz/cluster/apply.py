@@ -50,7 +50,8 @@ class Writer:
         Delete owned objects that are not wanted, each by its uid.
 
         Raises:
-            RetryableError: too many workloads are to go within a minute (DeletionBraked).
+            RetryableError: too many workloads that answer are to go within a minute
+                (DeletionBraked).
             ApiOutageError: the API server cannot be reached.
         """
         kept = {_identity(manifest) for manifest in wanted}
@@ -58,7 +59,7 @@ class Writer:
             if _identity(body) not in kept and "deletionTimestamp" not in body["metadata"]:
                 meta = body["metadata"]
                 kind = BY_NAME[body["kind"]]
-                if kind is WORKLOAD:
+                if kind is WORKLOAD and (body.get("status") or {}).get("availableReplicas"):
                     self._brakes.before_deletion(len(self._cache.of_kind(WORKLOAD)))
                 self._client.delete(kind, meta["namespace"], meta["name"], meta["uid"])
 

@@ -53,7 +53,7 @@ class Brakes:
 
     def before_deletion(self, existing: int) -> None:
         """
-        Count the deletion of a workload.
+        Count the deletion of a workload that answers.
 
         Args:
             existing: workloads there are.

@@ -1,5 +1,6 @@
 """Writes: skipped where they would change nothing, forced on ours, never on a stranger's."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from mlz.cluster import kinds
 from mlz.cluster.apply import Writer, holds, stamped
 from mlz.cluster.cache import Cache
 from mlz.cluster.client import ApiRefusalError
-from mlz.cluster.safety import SAME_APPLIES, Brakes
+from mlz.cluster.safety import LEAST_DELETIONS, SAME_APPLIES, Brakes
 from mlz.errors import MlzError, Reason, RetryableError
 from mlz.resources import network, service
-from mlz.resources.manifest import Manifest
+from mlz.resources.manifest import Manifest, owned
 
 
 class Cluster:
@@ -286,6 +287,26 @@ def test_an_object_that_took_the_name_of_a_deleted_one_is_spared(cluster: Cluste
     cluster.writer.prune(cluster.cache.owned_by("uid-of-churn"), [])
 
     assert cluster.server.find("Service", "churn") is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "braked"),
+    [
+        pytest.param({"availableReplicas": 1}, True, id="workloads that answer are braked"),
+        pytest.param({"availableReplicas": 0}, False, id="who never answered is not missed"),
+        pytest.param({}, False, id="nor who has not even begun"),
+    ],
+)
+def test_many_deletions_within_a_minute(cluster: Cluster, status: Manifest, braked: bool) -> None:
+    for number in range(LEAST_DELETIONS + 1):
+        body = owned("apps/v1", "Deployment", f"churn-{number}", a_deployment())
+        cluster.cache.put(cluster.server.put(body | {"status": status}))
+    going = cluster.cache.owned_by("uid-of-churn")
+
+    with pytest.raises(RetryableError) if braked else nullcontext():
+        cluster.writer.prune(going, [])
+
+    assert len(cluster.server.all("Deployment")) == (1 if braked else 0)
 
 
 # Status
