@@ -267,12 +267,7 @@ def test_a_deployment_made_anew_under_its_name_gets_children_of_its_own(
     assert new["metadata"]["uid"] != old["metadata"]["uid"]
     until(
         lambda: all(
-            [
-                one["uid"]
-                for one in (admin.find(kind, "phoenix") or {})["metadata"]["ownerReferences"]
-            ]
-            == [new["metadata"]["uid"]]
-            for kind in ALWAYS
+            owners(admin.find(kind, "phoenix")) == [new["metadata"]["uid"]] for kind in ALWAYS
         ),
         "every child is the new one's",
     )
