@@ -57,7 +57,7 @@ class Decision:
 
     Attributes:
         run: the version that the pods are to run; None wants no workload.
-        keep: the workload stays exactly as it is, whatever ``run`` says.
+        keep: the workload stays as it was made for ``active``, whatever ``run`` says.
         replicas: how many pods.
         active: the asset that serves or served last, or None.
         target: the wanted version, or None while there is none.
@@ -95,14 +95,15 @@ def decide(facts: DeploymentFacts) -> Decision:
     spec = facts.deployment.spec
     if spec is not None and spec.suspend:
         return _suspended(facts)
-    decision = _updated(facts) if is_update(facts) else _deployed(facts)
+    found = comparison(facts)
+    decision = _updated(facts, found) if is_update(facts) else _deployed(facts)
     failure = failure_of(facts, decision.finding)
     return replace(
         decision,
         failure=failure,
         target=facts.version,
         target_since=wanted_since(facts, failure),
-        comparison=comparison(facts),
+        comparison=found,
         requeue_seconds=_requeue_seconds(facts, decision),
     )
 
@@ -207,13 +208,15 @@ def _has_served(facts: DeploymentFacts) -> bool:
 # Another asset than the deployed one
 
 
-def _updated(facts: DeploymentFacts) -> Decision:
+def _updated(facts: DeploymentFacts, found: Comparison | None) -> Decision:
     """The old asset serves until the new one has passed every question and all of its pods run."""
-    finding = remembered(facts) or first_finding(PREREQUISITES, facts) or policy_allows_it(facts)
+    finding = (
+        remembered(facts) or first_finding(PREREQUISITES, facts) or policy_allows_it(facts, found)
+    )
     version = facts.version
     if finding is not None or version is None or not is_accepted(version):
         return _old_goes_on(facts, in_time(facts, finding), State.UPDATING)
-    awaits = awaits_acknowledgement(facts)
+    awaits = awaits_acknowledgement(facts, found)
     if awaits is not None:
         return replace(_old_goes_on(facts, None, State.UPDATING), awaits=awaits)
     provider, note = _provider(facts)

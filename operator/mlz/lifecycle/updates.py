@@ -106,9 +106,9 @@ def summary(verdict: Verdict, changes: Iterable[Change]) -> str:
     return f"{_VERDICT_TEXTS[verdict]}: {shown}"
 
 
-def policy_allows_it(facts: DeploymentFacts) -> Finding | None:
+def policy_allows_it(facts: DeploymentFacts, found: Comparison | None) -> Finding | None:
     """Block keeps the old asset, and so does a servingId, whose callers share one schema."""
-    spec, found = facts.deployment.spec, comparison(facts)
+    spec = facts.deployment.spec
     if spec is None or found is None or found.is_match:
         return None
     if spec.serving_id is None and spec.schema_policy != "Block":
@@ -123,9 +123,9 @@ def policy_allows_it(facts: DeploymentFacts) -> Finding | None:
     )
 
 
-def awaits_acknowledgement(facts: DeploymentFacts) -> str | None:
+def awaits_acknowledgement(facts: DeploymentFacts, found: Comparison | None) -> str | None:
     """What a user has to do before the update goes on, or None."""
-    spec, found = facts.deployment.spec, comparison(facts)
+    spec = facts.deployment.spec
     if spec is None or spec.schema_policy != "RequireAck":
         return None
     if found is None or found.is_match:

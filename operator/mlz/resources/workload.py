@@ -69,15 +69,17 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A pod template to the letter, packed, and the digest of what users can change about it."""
+    """
+    A pod template to the letter, and the digest of what users can change about it.
+
+    Attributes:
+        packed: the template as the annotation has it.
+        template: the same unpacked; empty where somebody has edited the annotation.
+    """
 
     inputs: str
     packed: str
-
-    @property
-    def template(self) -> Manifest:
-        """The template itself; empty where somebody has edited the annotation."""
-        return unpacked(self.packed) or {}
+    template: Manifest
 
     @property
     def asset(self) -> str:
@@ -104,7 +106,7 @@ def build(workload: Workload, observed: Mapping[str, Any] | None) -> Manifest:
     """The apps/v1 Deployment; ``observed`` is the one there is, or None."""
     inputs, pins = template_inputs(workload), _pins(observed)
     known = next((pin for pin in pins if pin.inputs == inputs), None)
-    pin = known or Pin(inputs, _packed(_template(workload)))
+    pin = known or _pin(inputs, _packed(_template(workload)))
     return _manifest(
         workload.deployment, workload.replicas, pin, _serving_pin(pins, workload.serving)
     )
@@ -304,13 +306,17 @@ def _pins(observed: Mapping[str, Any] | None) -> list[Pin]:
     """The template that was applied last, then that of the asset that serves."""
     annotations = {} if observed is None else observed["metadata"].get("annotations") or {}
     found = [
-        Pin(annotations.get(inputs, ""), annotations.get(packed, ""))
+        _pin(annotations.get(inputs, ""), annotations.get(packed, ""))
         for inputs, packed in (
             (names.ANNOTATION_TEMPLATE_INPUTS, names.ANNOTATION_TEMPLATE),
             (names.ANNOTATION_SERVING_TEMPLATE_INPUTS, names.ANNOTATION_SERVING_TEMPLATE),
         )
     ]
     return [pin for pin in found if pin.is_whole]
+
+
+def _pin(inputs: str, packed: str) -> Pin:
+    return Pin(inputs, packed, unpacked(packed) or {})
 
 
 def _serving_pin(pins: list[Pin], serving: str | None) -> Pin | None:
