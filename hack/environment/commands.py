@@ -14,6 +14,7 @@ from environment.uv import Uv
 from environment.venv import Venv
 
 JAVA_NEED = apt.Need("openjdk-17-jre-headless", apt.has_java)
+CURL_NEED = apt.command("curl")
 BOOTSTRAP_NEED = apt.Need("python3-venv", apt.has_venv)
 
 
@@ -54,7 +55,7 @@ def _prepare(only: str | None) -> None:
     if only != "apt":
         _prepare_venv()
     if only != "venv":
-        apt.ensure([JAVA_NEED])  # last: who cannot install it has everything else
+        apt.ensure([JAVA_NEED, CURL_NEED])  # last: who cannot install it has everything else
 
 
 def _prepare_venv() -> None:

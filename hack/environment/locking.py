@@ -10,7 +10,7 @@ from pathlib import Path
 
 from environment.uv import Uv
 
-IMAGE_EXTRAS = ("operator", "engine-onnx", "engine-xgboost", "engine-pmml")
+IMAGE_EXTRAS = ("operator", "rest", "engine-onnx", "engine-xgboost", "engine-pmml")
 OPTIONS = ("--quiet", "--generate-hashes", "--no-emit-index-url", "--no-annotate", "--no-header",
            "--python-version=3.11", "--python-platform=linux")  # fmt: skip
 NAME = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
