@@ -25,7 +25,7 @@ from mlz.lifecycle.deployments import Decision
 from mlz.lifecycle.facts import DeploymentFacts, Finding
 from mlz.lifecycle.report import AssetUpdate, Event, event_of, events_of, status_of, update_of
 from mlz.model.document import Document
-from mlz.resources import desired, inspection
+from mlz.resources import desired, inspection, trust
 from mlz.resources import versions as own_version
 from mlz.settings import Defaults, OperatorSettings
 
@@ -44,7 +44,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a pass works with."""
+    """
+    What a pass works with.
+
+    Attributes:
+        issuers: whose tokens scoring pods take, as far as it is known at this moment.
+    """
 
     cache: Cache
     observer: Observer
@@ -54,6 +59,7 @@ class World:
     settings: OperatorSettings
     clock: Callable[[], datetime]
     count_update: Callable[[AssetUpdate], None]
+    issuers: Callable[[], trust.Issuers] = dict
 
 
 def reconcile(key: Key, world: World) -> float | None:
@@ -150,6 +156,11 @@ def _plan(facts: DeploymentFacts, decision: Decision, world: World) -> desired.P
         replicas=decision.replicas,
         observed=world.observer.workload(facts.deployment),
         defaults=world.defaults,
+        tokens=trust.Sources(
+            issuers=world.issuers(),
+            model_owner=world.observer.model_owner(decision.run or facts.active_version),
+            observed=world.observer.trust_file(facts.deployment),
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mlz.errors import Reason, RejectedError
 from mlz.model.asset import EngineType, Provider
 from mlz.model.document import Document
+from mlz.model.trust import FILE, FOLDER
 
 PREFIX = "MLZ_"
 MEBIBYTE = 1024 * 1024
@@ -112,6 +113,12 @@ class EngineSettings(Settings):
         3, ge=0, description="Unready but serving, until no endpoint names this pod."
     )
     drain_timeout_seconds: float = Field(60, gt=0, description="Longest wait for in-flight work.")
+    authentication: Literal["Required", "None"] = Field(
+        "None", description="Required: a score needs a token. None: everybody may score."
+    )
+    trust_file: str = Field(
+        f"{FOLDER}/{FILE}", description="Whose tokens are taken, read again when it changes."
+    )
 
 
 class ProviderDefaults(Document):
@@ -135,12 +142,34 @@ class FetchDefaults(Document):
     allowed_redirect_hosts: tuple[str, ...] = Field((), description="Hosts to redirect to.")
 
 
+class FacadeDefaults(Document):
+    """The REST facade, as far as scoring pods take its tokens."""
+
+    issuer: str = Field(description="`iss` of its tokens.")
+    keys_url: str = Field(description="Where its JWKS is, for the operator to fetch.")
+    authorities_file: str = Field(
+        "", description="PEM file of authorities trusted for that URL, beside the public ones."
+    )
+
+
+class AuthenticationDefaults(Document):
+    """Who may score, unless a scoring service says otherwise."""
+
+    mode: Literal["Required", "None"] = Field(
+        "None", description="Required: a score needs a token. None: everybody may score."
+    )
+    facade: FacadeDefaults | None = Field(None, description="Absent where there is none.")
+
+
 class Defaults(Document):
     """The chart's values that decide what pods look like (``defaults_file``)."""
 
     engines: dict[EngineType, EngineDefaults] = Field({}, description="By engine type.")
     image_pull_secrets: tuple[str, ...] = Field((), description="Names of Secrets.")
     fetch: FetchDefaults = Field(FetchDefaults(), description="Limits of fetching.")
+    authentication: AuthenticationDefaults = Field(
+        AuthenticationDefaults(), description="Who may score."
+    )
 
     def image(self, engine_type: EngineType, provider: Provider) -> str:
         """The image for an engine type and provider; empty where none is configured."""
@@ -176,3 +205,58 @@ class OperatorSettings(Settings):
         1900, gt=0, description="How long an inspection pod may run."
     )
     audit_interval_seconds: float = Field(300, gt=0, description="Between two full audits.")
+
+
+class RestSettings(Settings):
+    """`mlz rest`: whose resources it shows, who signs its tokens, within which limits."""
+
+    namespace: str = Field("mlz-models", description="Where all resources live that it shows.")
+    secret_namespace: str = Field("mlz-system", description="Namespace of its Secret.")
+    secret_name: str = Field("mlz-rest", description="The Secret with users and signing keys.")
+    issuer: str = Field("https://mlz-rest.mlz-system.svc", description="Issuer of its tokens.")
+    public_url: str = Field(
+        "", description="What clients call it; empty takes each request's Host header."
+    )
+    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 - a pod's own
+    port: int = Field(8443, ge=0, le=65535, description="Port of the API; 0 picks a free one.")
+    metrics_port: int = Field(9090, ge=0, le=65535, description="Port of /metrics.")
+    tls_folder: str = Field("", description="tls.crt and tls.key; empty means plain HTTP.")
+    registry: str = Field(
+        "", description="HOST[:PORT][/PREFIX] that imported models go to; empty: no import."
+    )
+    registry_credentials_folder: str = Field(
+        "/registry", description="A mounted Secret with the registry's log-in, a key a file."
+    )
+    allow_loopback: bool = Field(False, description="A registry on this machine: for developers.")
+    upload_folder: str = Field("/uploads", description="Models on their way to the registry.")
+    max_uploads_bytes: int = Field(
+        4608 * MEBIBYTE,
+        gt=0,
+        description="Room for all of them at a time; less than the volume has, or it is evicted.",
+    )
+    max_asset_bytes: int = Field(2048 * MEBIBYTE, gt=0, description="Largest model file.")
+    max_body_bytes: int = Field(MEBIBYTE, gt=0, description="Largest body but a model file.")
+    max_score_bytes: int = Field(16 * MEBIBYTE, gt=0, description="Largest body of a prediction.")
+    body_timeout_seconds: float = Field(30, gt=0, description="Longest time for such a body.")
+    upload_timeout_seconds: float = Field(3600, gt=0, description="Longest time for an upload.")
+    wait_seconds: float = Field(
+        120, gt=0, description="Longest wait for a deployment or a verdict; then it is as it is."
+    )
+    token_lifetime_seconds: int = Field(3600, ge=60, description="How long a token is good.")
+    key_lifetime_seconds: int = Field(
+        30 * 86_400, ge=3600, description="How long a key signs before the next one does."
+    )
+    clean_up_seconds: float = Field(
+        900,
+        ge=10,
+        description="An import that has not ended by then was broken off; its push ends at 2/3.",
+    )
+    unfinished_seconds: float = Field(
+        60,
+        ge=1,
+        description="A deployment not fully made by then was broken off; looked for half as often.",
+    )
+    trusted_proxies: str = Field(
+        "", description="Addresses (comma-separated) whose X-Forwarded-For is believed."
+    )
+    oidc: str = Field("", description="An external issuer, as a JSON object; empty: none.")

@@ -128,6 +128,16 @@ REFUSED_ON_CREATE = [
     ),
     ("a scoring service of type cics", mlzs(type="cics"), 'Unsupported value: "cics"'),
     ("a policy that is none", mlzs(acceleratorPolicy="Hope"), 'values: "Require", "Prefer"'),
+    (
+        "a mode of authentication that is none",
+        mlzs(authentication={"mode": "Off"}),
+        'values: "Required", "None"',
+    ),
+    (
+        "a ServiceAccount of any namespace",
+        mlzs(authentication={"serviceAccounts": ["*/shop"]}),
+        "spec.authentication.serviceAccounts[0] in body should match",
+    ),
     ("an override for no engine", mlzs(engines={"spark": {}}), 'field "spec.engines.spark"'),
 ]
 

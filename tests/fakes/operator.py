@@ -21,6 +21,7 @@ from mlz.controller.wakeups import keys_of
 from mlz.errors import MlzError
 from mlz.lifecycle.report import AssetUpdate
 from mlz.reconcile import Key, World, reconcile
+from mlz.resources.trust import Issuers
 from mlz.settings import Defaults, OperatorSettings
 
 Manifest = dict[str, Any]
@@ -35,11 +36,13 @@ class FakeOperator:
     Attributes:
         waiting: keys that wait for a pass.
         due: keys that wait for their time, in seconds of the clock.
+        issuers: whose tokens pods are to take.
     """
 
     def __init__(self, server: FakeApiServer, clock: FakeClock, defaults: Defaults) -> None:
         self._server = server
         self._clock = clock
+        self.issuers: Issuers = {}
         self.restart(defaults)
 
     def restart(self, defaults: Defaults) -> None:
@@ -59,6 +62,7 @@ class FakeOperator:
             settings=settings,
             clock=self._clock.wall,
             count_update=self.updates.append,
+            issuers=lambda: self.issuers,
         )
         self._minutes = 0.0
         self._auditor = Auditor(self._server, self.cache, (), Metrics(), self._wake)

@@ -6,6 +6,7 @@ references by uid; any other list is one value.
 """
 
 import copy
+import json
 from typing import Any
 
 from mlz.cluster.client import ApiConflictError
@@ -52,14 +53,50 @@ class FieldOwners:
             _set(live, path, value)
         _put_in_order(live, wanted)
 
-    def lose(self, before: Any, after: Any) -> None:
+    def lose(self, before: Any, after: Any, manager: str = "somebody-else") -> None:
         """Somebody changed an object without apply: what differs is theirs now."""
         old, new = dict(_leaves(before)), dict(_leaves(after))
         for path in old.keys() | new.keys():
             if old.get(path) != new.get(path):
                 self._managers.pop(path, None)
                 if path in new:
-                    self._managers[path] = {"somebody-else"}
+                    self._managers[path] = {manager}
+
+    def managed_fields(self, manager: str) -> list[dict[str, Any]]:
+        """What ``metadata.managedFields`` says of a manager that does not apply."""
+        found: dict[str, Any] = {}
+        for path, managers in self._managers.items():
+            if manager in managers:
+                inner = found
+                for part in path:
+                    inner = inner.setdefault(_field(part), {})
+        entry = {"manager": manager, "operation": "Update", "fieldsType": "FieldsV1"}
+        return [entry | {"fieldsV1": found}] if found else []
+
+    def keep(self, manager: str, entries: list[dict[str, Any]]) -> None:
+        """The manager owns no more than these entries say."""
+        kept = [one["fieldsV1"] for one in entries if one.get("manager") == manager]
+        for path in list(self._managers):
+            if not any(_is_in(path, fields) for fields in kept):
+                self._managers[path].discard(manager)
+                if not self._managers[path]:
+                    del self._managers[path]
+
+
+def _field(part: str) -> str:
+    """One step of a path as managedFields writes it."""
+    if part.startswith("["):
+        key, _, value = part[1:-1].partition("=")
+        return f"k:{json.dumps({key: value}, separators=(',', ':'))}"
+    return f"f:{part}"
+
+
+def _is_in(path: Path, fields: Any) -> bool:
+    for part in path:
+        if _field(part) not in fields:
+            return False
+        fields = fields[_field(part)]
+    return True
 
 
 def _put_in_order(live: Any, wanted: Any) -> None:

@@ -1,6 +1,7 @@
 """Settings: one variable a field, read once, every bad one named."""
 
 import pytest
+from pydantic import ValidationError
 
 from builders import some_defaults
 from mlz.errors import RejectedError
@@ -15,6 +16,31 @@ from mlz.settings import (
 
 ALL = (FetchSettings, EngineSettings, OperatorSettings)
 NEEDED = {"MLZ_ASSET_URI": "https://host/m"}
+
+
+def test_a_chart_without_a_word_on_tokens_wants_none() -> None:
+    found = some_defaults().authentication
+
+    assert (found.mode, found.facade) == ("None", None)
+
+
+def test_the_chart_says_where_the_facade_has_its_keys() -> None:
+    facade = {"issuer": "https://rest", "keysUrl": "https://rest/auth/jwks.json"}
+
+    found = some_defaults(authentication={"mode": "Required", "facade": facade}).authentication
+
+    assert found.mode == "Required"
+    assert found.facade is not None
+    assert (found.facade.keys_url, found.facade.authorities_file) == (facade["keysUrl"], "")
+
+
+@pytest.mark.parametrize("word", ["required", "none", "Off", "0"])
+def test_only_two_words_say_whether_a_score_needs_a_token(word: str) -> None:
+    """A typo must not open the door."""
+    with pytest.raises(RejectedError, match="MLZ_AUTHENTICATION: "):
+        EngineSettings.from_environment({"MLZ_AUTHENTICATION": word})
+    with pytest.raises(ValidationError):
+        some_defaults(authentication={"mode": word})
 
 
 def test_what_is_not_given_has_a_default() -> None:

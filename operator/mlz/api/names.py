@@ -14,10 +14,13 @@ SCORING_SERVICE = "MLzScoringService"
 
 FIELD_MANAGER = "mlz-operator"
 STATUS_MANAGER = "mlz-operator-status"
+REST_MANAGER = "mlz-rest"
 
 LABEL_DEPLOYMENT = f"{GROUP}/deployment"
 LABEL_ASSET = f"{GROUP}/asset"
 LABEL_MODEL_VERSION = f"{GROUP}/model-version"
+# On a deployment that the REST facade gave another display name: a digest of the new one.
+LABEL_RENAMED = f"{GROUP}/renamed-to"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_COMPONENT = "app.kubernetes.io/component"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
@@ -31,6 +34,16 @@ ANNOTATION_TEMPLATE_INPUTS = f"{GROUP}/pod-template-inputs"
 ANNOTATION_SERVING_TEMPLATE = f"{GROUP}/serving-pod-template"
 ANNOTATION_SERVING_TEMPLATE_INPUTS = f"{GROUP}/serving-pod-template-inputs"
 ANNOTATION_PROVIDER = f"{GROUP}/provider"
+# What the REST facade notes: who owns a resource, which retry it belongs to, whether a model's
+# bytes are still on their way, which try of ours made an object (until all is done).
+ANNOTATION_CREATED_BY = f"{GROUP}/created-by"
+ANNOTATION_IDEMPOTENCY_KEY = f"{GROUP}/idempotency-key"
+ANNOTATION_IMPORT_STARTED = f"{GROUP}/import-started"
+ANNOTATION_REQUEST = f"{GROUP}/request"
+# What watsonx's form of a deployment has and no field of ours holds, as JSON.
+ANNOTATION_TAGS = f"{GROUP}/tags"
+ANNOTATION_CUSTOM = f"{GROUP}/custom"
+CLAIM_PREFIX = f"{GROUP}/claim."
 
 # A Service name is the shortest of the names that are made from ours, and it must start with a
 # letter; a version of a deployment adds nine characters, its inspection pod eight more.
@@ -49,6 +62,13 @@ def inspection_name(version: str) -> str:
     if len(name) <= 63:
         return name
     return f"{version[:46].rstrip('-.')}-{short_hash(version)}-inspect"
+
+
+def claim_annotation(scoring_service: str) -> str:
+    """Of a model version: which deployment has it in a scoring service; a key has 63 characters."""
+    if len(scoring_service) <= 57:
+        return f"{CLAIM_PREFIX}{scoring_service}"
+    return f"{CLAIM_PREFIX}{scoring_service[:48].rstrip('-.')}-{short_hash(scoring_service)}"
 
 
 def short_hash(value: object) -> str:

@@ -33,6 +33,7 @@ class Metadata:
     deleting: bool = False
     paused: bool = False
     acknowledged: str | None = None
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +120,5 @@ def _metadata(meta: Mapping[str, Any]) -> Metadata:
         deleting="deletionTimestamp" in meta,
         paused=annotations.get(names.ANNOTATION_PAUSED) == "true",
         acknowledged=annotations.get(names.ANNOTATION_ACKNOWLEDGED),
+        created_by=annotations.get(names.ANNOTATION_CREATED_BY),
     )

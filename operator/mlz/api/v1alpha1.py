@@ -307,6 +307,29 @@ class EngineOverrides(Document):
     xgboost: EngineOverride | None = Field(None, description="For xgboost.")
 
 
+_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_ACCOUNT_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
+Accounts = Annotated[str, Field(max_length=317, pattern=rf"^{_LABEL}/(\*|{_ACCOUNT_NAME})$")]
+
+
+class Authentication(Document):
+    """Who may score."""
+
+    mode: Literal["Required", "None"] | None = Field(
+        None,
+        description="Required: a score needs a bearer token, of the REST API or of a "
+        "ServiceAccount. None: whoever reaches the pods may score. The chart's unless given; a "
+        "change replaces the pods.",
+    )
+    service_accounts: tuple[Accounts, ...] | None = Field(
+        None,
+        max_length=256,
+        description="ServiceAccounts that may score with a token for the audience mlz-scoring: "
+        "namespace/name, or namespace/* for all of a namespace. Those of the deployment's own "
+        "namespace unless given.",
+    )
+
+
 class ScoringServiceSpec(Document):
     """Where and how deployments run."""
 
@@ -325,3 +348,4 @@ class ScoringServiceSpec(Document):
         description="Require (default): without the accelerator a deployment stalls. "
         "Prefer: it runs on the CPU and says so.",
     )
+    authentication: Authentication | None = Field(None, description="Who may score.")

@@ -48,9 +48,11 @@ POLICY = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 
 EVENT = Kind("", "v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
+SECRET = Kind("", "v1", "Secret", "secrets")
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 
 CUSTOM = (DEPLOYMENT, MODEL, MODEL_VERSION, SCORING_SERVICE)
-CHILDREN = (WORKLOAD, POD, SERVICE, ACCOUNT, BUDGET, POLICY)
+CHILDREN = (WORKLOAD, POD, SERVICE, ACCOUNT, BUDGET, POLICY, CONFIG_MAP)
 WATCHED = (*CUSTOM, *CHILDREN)
 
 BY_NAME = {kind.kind: kind for kind in WATCHED}

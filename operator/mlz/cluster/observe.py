@@ -27,7 +27,7 @@ from mlz.lifecycle.pods import inspection_facts, pod_facts
 from mlz.lifecycle.updates import is_of
 from mlz.model.asset import Provider
 from mlz.model.report import from_log
-from mlz.resources import inspection, versions, workload
+from mlz.resources import inspection, trust, versions, workload
 from mlz.settings import Defaults, OperatorSettings
 
 Body = Mapping[str, Any]
@@ -88,6 +88,19 @@ class Observer:
         if body is None or not _is_owned(body, meta.uid):
             return None
         return None if "deletionTimestamp" in body["metadata"] else body
+
+    def trust_file(self, deployment: Deployment) -> Body | None:
+        """The ConfigMap of a deployment's trust file, if it is ours."""
+        meta = deployment.meta
+        body = self._cache.get(kinds.CONFIG_MAP, meta.namespace, trust.name_of(deployment))
+        return body if body is not None and _is_owned(body, meta.uid) else None
+
+    def model_owner(self, version: ModelVersion | None) -> str | None:
+        """The user who made the model of a version; None where it was nobody, or has no model."""
+        if version is None or version.spec is None or version.spec.model is None:
+            return None
+        body = self._cache.get(kinds.MODEL, version.meta.namespace, version.spec.model)
+        return None if body is None else parsing.model(body).meta.created_by
 
     def latest_version(self, namespace: str, model: str) -> str | None:
         """The newest inspected version of a model, or None."""

@@ -26,6 +26,7 @@ from mlz.controller.leader import REQUEST_SECONDS, Clocks, Leadership, identity_
 from mlz.controller.metrics import Metrics, StateCollector
 from mlz.controller.queue import WorkQueue
 from mlz.controller.source import Source
+from mlz.controller.trust import trust_source
 from mlz.controller.workers import Workers
 from mlz.errors import Reason, RejectedError
 from mlz.reconcile import Key, World
@@ -46,12 +47,14 @@ class Operator:
         self._filled = threading.Event()
         self._failed = False
         namespaces = tuple(filter(None, settings.watch_namespaces.split(",")))
+        defaults = _defaults(settings.defaults_file)
         client = KubeClient(connections=settings.workers + 4)
         self._cache = Cache()
         self._metrics = Metrics()
         self._queue: WorkQueue[Key] = WorkQueue(time.monotonic, lambda: random.uniform(0.8, 1.2))  # noqa: S311
         self._intake = Intake(self._cache, self._queue)
         self._source = Source(self._intake.event, namespaces, self._metrics.source_restarted)
+        self._trust = trust_source(defaults.authentication, self._intake.wake_all)
         self._auditor = Auditor(client, self._cache, namespaces, self._metrics, self._intake.wake)
         self._leadership = Leadership(
             KubeClient(timeout_seconds=REQUEST_SECONDS, connections=1),
@@ -61,7 +64,7 @@ class Operator:
             self._fail,
         )
         self._workers = Workers(
-            self._queue, self._world(client), self._metrics, self._leadership.held
+            self._queue, self._world(client, defaults), self._metrics, self._leadership.held
         )
 
     def run(self) -> int:
@@ -73,6 +76,7 @@ class Operator:
         self._metrics.registry.register(StateCollector(self._cache, self._numbers()))
         start_http_server(self._settings.metrics_port, registry=self._metrics.registry)
         self._source.start()
+        self._trust.start()
         self._leadership.start()
         if self._auditor.fill(self._stopping):
             self._start_work()
@@ -97,10 +101,10 @@ class Operator:
             # Who stands by has workers that wait for the lease, and nothing to finish.
             self._workers.join(20)
         self._leadership.stop()
+        self._trust.stop()
         self._source.stop(10)
 
-    def _world(self, client: KubeClient) -> World:
-        defaults = _defaults(self._settings.defaults_file)
+    def _world(self, client: KubeClient, defaults: Defaults) -> World:
         return World(
             cache=self._cache,
             observer=Observer(self._cache, client, defaults, self._settings),
@@ -110,6 +114,7 @@ class Operator:
             settings=self._settings,
             clock=_now,
             count_update=self._metrics.updated,
+            issuers=self._trust.issuers,
         )
 
     def _audit(self) -> None:

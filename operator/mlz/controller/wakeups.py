@@ -43,20 +43,35 @@ def _dependents(body: Body, cache: Cache) -> Iterator[Key]:
     meta, spec = body["metadata"], body.get("spec") or {}
     if body["kind"] == names.MODEL_VERSION and "model" in spec:
         yield Key(names.MODEL, meta["namespace"], spec["model"])
-    if body["kind"] not in (names.DEPLOYMENT, names.MODEL_VERSION, names.SCORING_SERVICE):
+    if body["kind"] not in _CUSTOM:
         return
+    versions = _versions_of(body, cache)
     for other in cache.in_namespace(kinds.DEPLOYMENT, meta["namespace"]):
-        if _concerns(body, other):
+        if _concerns(body, other) or _wanted_version(other) in versions:
             yield Key(names.DEPLOYMENT, meta["namespace"], other["metadata"]["name"])
+
+
+def _versions_of(body: Body, cache: Cache) -> set[str]:
+    """The versions of a model, whose owner may score what is made of them; a version itself."""
+    name = body["metadata"]["name"]
+    if body["kind"] != names.MODEL:
+        return {name} if body["kind"] == names.MODEL_VERSION else set()
+    found = cache.in_namespace(kinds.MODEL_VERSION, body["metadata"]["namespace"])
+    return {
+        one["metadata"]["name"] for one in found if (one.get("spec") or {}).get("model") == name
+    }
+
+
+def _wanted_version(deployment: Body) -> str | None:
+    version: str | None = ((deployment.get("spec") or {}).get("asset") or {}).get("modelVersion")
+    return version
 
 
 def _concerns(body: Body, deployment: Body) -> bool:
     name, spec = body["metadata"]["name"], deployment.get("spec") or {}
     if body["kind"] == names.SCORING_SERVICE:
         return bool(spec.get("scoringService") == name)
-    if body["kind"] == names.MODEL_VERSION:
-        return bool((spec.get("asset") or {}).get("modelVersion") == name)
-    if deployment["metadata"]["name"] == name:
+    if body["kind"] != names.DEPLOYMENT or deployment["metadata"]["name"] == name:
         return False
     return bool(_claims(body) & _claims(deployment)) or _waits_for_a_claim(deployment)
 

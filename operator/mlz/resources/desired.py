@@ -1,13 +1,13 @@
 """The one list of all objects that a deployment owns, for what was decided about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlz.api.parsing import Deployment, ModelVersion, ScoringService
 from mlz.api.status import DeployedAsset
 from mlz.model.asset import Provider
-from mlz.resources import account, disruption, network, service, versions, workload
+from mlz.resources import account, disruption, network, service, trust, versions, workload
 from mlz.resources.manifest import Manifest
 from mlz.settings import Defaults
 
@@ -25,6 +25,7 @@ class Plan:
         told: name of the version that status still calls active; until another one is written
             there, an operator that starts anew needs it for its verdict.
         observed: the workload there is, or None.
+        tokens: what the pods are told of them, where they want some.
     """
 
     deployment: Deployment
@@ -38,18 +39,20 @@ class Plan:
     observed: Mapping[str, Any] | None
     told: str | None
     defaults: Defaults
+    tokens: trust.Sources = field(default_factory=trust.Sources)
 
 
 def objects(plan: Plan) -> list[Manifest]:
     """The objects to apply, in order: what pods need comes before the pods."""
-    deployment = plan.deployment
+    deployment, pods = plan.deployment, _workload(plan)
     found = [
         versions.build(deployment),
         account.build(deployment),
         service.build(deployment),
         network.build(deployment),
         disruption.build(deployment, plan.replicas),
-        _workload(plan),
+        _trust(plan, pods),
+        pods,
     ]
     return [one for one in found if one is not None]
 
@@ -64,6 +67,14 @@ def kept(plan: Plan, wanted: list[Manifest]) -> list[Mapping[str, Any]]:
     if plan.keep and plan.observed is not None:
         names.append(plan.observed)
     return names
+
+
+def _trust(plan: Plan, pods: Manifest | None) -> Manifest | None:
+    """Once there it stays: pods that mount it may be on their way out, or come back by an undo."""
+    mounted = trust.is_mounted(pods) or trust.is_mounted(plan.observed)
+    if not mounted and plan.tokens.observed is None:
+        return None
+    return trust.build(plan.deployment, plan.scoring_service, plan.tokens)
 
 
 def _workload(plan: Plan) -> Manifest | None:

@@ -19,7 +19,7 @@ from mlz.api import names
 from mlz.api.parsing import Deployment, ModelVersion, ScoringService
 from mlz.api.v1alpha1 import DeploymentSpec, EngineOverride
 from mlz.model.asset import EngineType, Provider
-from mlz.resources import fetching
+from mlz.resources import fetching, trust
 from mlz.resources.inspection import pull_secrets
 from mlz.resources.manifest import (
     Manifest,
@@ -65,6 +65,11 @@ class Workload:
         """The version's: while a new asset of another type is proved, the old one's still runs."""
         version = self.version.spec
         return self.spec.engine_type if version is None else version.engine_type
+
+    @property
+    def wants_tokens(self) -> bool:
+        """Whether a score needs a token; what else there is to say of it is in the trust file."""
+        return trust.is_required(self.service, self.defaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +191,8 @@ def template_inputs(workload: Workload) -> str:
                 mode="json", exclude_none=True
             ),
             "service_type": None if service is None or service.spec is None else service.spec.type,
+            # Left out where nobody needs one, as it was before there were tokens.
+            **({"authentication": trust.REQUIRED} if workload.wants_tokens else {}),
         }
     )[:32]
 
@@ -204,7 +211,10 @@ def _template(workload: Workload) -> Manifest:
         "securityContext": restricted_pod(),
         "initContainers": [fetching.container(fetch, "fetch")],
         "containers": [_engine(workload, image)],
-        "volumes": fetching.volumes(workload.version),
+        "volumes": [
+            *fetching.volumes(workload.version),
+            *([trust.volume(workload.deployment)] if workload.wants_tokens else ()),
+        ],
         **pull_secrets(defaults),
         **affinity(workload.provider),
         **spread(workload.deployment, workload.service),
@@ -239,6 +249,7 @@ def _engine(workload: Workload, image: str) -> Manifest:
         "volumeMounts": [
             {"name": "model", "mountPath": fetching.MODEL_FOLDER, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
+            *([trust.mount()] if workload.wants_tokens else ()),
         ],
     }
 
@@ -255,6 +266,7 @@ def _settings(workload: Workload) -> dict[str, str | None]:
         "MLZ_THREADS": str(_threads(_resources(workload))),
         "MLZ_TIMEOUT_IN_MS": None if timeout is None else str(timeout),
         "MLZ_DRAIN_TIMEOUT_SECONDS": str(_drain_seconds(spec)),
+        "MLZ_AUTHENTICATION": trust.REQUIRED if workload.wants_tokens else None,
     }
 
 

@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 STATUSES: dict[Problem, int] = {
     Problem.BAD_INPUT: 400,
     Problem.BAD_REQUEST: 400,
+    Problem.INVALID_TOKEN: 401,
+    Problem.EXPIRED_TOKEN: 401,
+    Problem.INVALID_ROLE: 403,
+    Problem.NOT_OWNER: 403,
     Problem.NOT_FOUND: 404,
     Problem.METHOD_NOT_ALLOWED: 405,
     Problem.REQUEST_TIMEOUT: 408,
@@ -55,6 +59,7 @@ class Head:
     path: str
     content_type: bytes = b""
     content_encoding: bytes = b""
+    authorization: bytes = b""
     route: "Route | None" = None
     refusal: RequestError | None = None
 
@@ -106,10 +111,10 @@ class Api:
         Find a request's route, and what is wrong with it before its body is there.
 
         Returns:
-            The refusal for its path, method or media type; also kept in the head.
+            The refusal for its path, method, caller or media type; also kept in the head.
         """
         head.route = self._routes.get(head.path) or self._routes.get(unquote(head.path))
-        head.refusal = _refusal(head)
+        head.refusal = self._refusal(head)
         return head.refusal
 
     def handle(self, head: Head, body: bytes, respond: Respond) -> Job | None:
@@ -168,6 +173,19 @@ class Api:
         status = STATUSES[error.problem]
         return Response(status, codec.encode(document), headers=_headers(status, head))
 
+    def _refusal(self, head: Head) -> RequestError | None:
+        route = head.route
+        if route is None:
+            return RequestError(Problem.NOT_FOUND, f"there is nothing at {head.path[:200]!r}")
+        if head.method not in route.methods:
+            taken = " and ".join(route.methods)
+            return RequestError(Problem.METHOD_NOT_ALLOWED, f"{head.path} takes {taken} only")
+        if route.door is None:
+            return None
+        guard = self.service.guard
+        refusal = None if guard is None else guard.refusal(head.authorization)
+        return refusal if refusal is not None or _is_json(head) else _not_json()
+
     def _score(self, door_of: Callable[[Runtime], Door], body: bytes, finish: Respond) -> Job:
         self.scores_asked += 1
         door = door_of(self.service.loaded())
@@ -219,24 +237,18 @@ class Api:
         return Response(200, self._exposition.text(), _METRICS_TYPE)
 
 
-def _refusal(head: Head) -> RequestError | None:
-    route = head.route
-    if route is None:
-        return RequestError(Problem.NOT_FOUND, f"there is nothing at {head.path[:200]!r}")
-    if head.method not in route.methods:
-        taken = " and ".join(route.methods)
-        return RequestError(Problem.METHOD_NOT_ALLOWED, f"{head.path} takes {taken} only")
-    if route.door is not None and not _is_json(head):
-        return RequestError(
-            Problem.UNSUPPORTED_MEDIA_TYPE,
-            "the body must be JSON: content-type application/json, no content-encoding",
-        )
-    return None
+def _not_json() -> RequestError:
+    return RequestError(
+        Problem.UNSUPPORTED_MEDIA_TYPE,
+        "the body must be JSON: content-type application/json, no content-encoding",
+    )
 
 
 def _headers(status: int, head: Head | None) -> tuple[tuple[bytes, bytes], ...]:
     if status == 503:
         return ((b"retry-after", _RETRY_AFTER_SECONDS),)
+    if status == 401:
+        return ((b"www-authenticate", b"Bearer"),)
     if status == 405 and head is not None and head.route is not None:
         return ((b"allow", ", ".join(head.route.methods).encode()),)
     return ()

@@ -16,6 +16,10 @@ class Problem(StrEnum):
 
     BAD_INPUT = "bad_input"
     BAD_REQUEST = "bad_request"
+    INVALID_TOKEN = "ALNB102E"  # noqa: S105 - IBM's word for it
+    EXPIRED_TOKEN = "ALNB103E"  # noqa: S105 - the same
+    INVALID_ROLE = "ALNB101E"
+    NOT_OWNER = "not_owner"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_TIMEOUT = "request_timeout"

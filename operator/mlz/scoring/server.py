@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -27,6 +29,9 @@ from mlz.scoring.scorer import CHUNK_ROWS, Scorer
 from mlz.scoring.service import Service
 from mlz.scoring.wire import date_line
 from mlz.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from mlz.scoring.authentication import Guard
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +150,8 @@ async def listen(settings: EngineSettings, limits: HttpLimits | None = None) -> 
     """
     loop = asyncio.get_running_loop()
     ids = tuple(name for name in (settings.deployment_guid, settings.serving_id) if name)
-    service = Service(settings.model_name, ids)
+    service = Service(settings.model_name, ids, guard=_guard(settings))
+    service.look_after()
     limits = limits or HttpLimits(settings.max_body_bytes, settings.body_timeout_seconds)
     group = Connections(Api(service), limits, loop)
     _refresh_headers(group)
@@ -202,6 +208,15 @@ async def drain(started: Started, settings: EngineSettings) -> None:
             if started.group.members:
                 await started.group.empty.wait()
     log.info("drained", extra={"unanswered": started.group.busy})
+
+
+def _guard(settings: EngineSettings) -> "Guard | None":
+    if settings.authentication == "None":
+        return None
+    # Cryptography that nobody else needs: 8 MB, and a moment of every start.
+    from mlz.scoring.authentication import Guard
+
+    return Guard(Path(settings.trust_file), time.time)
 
 
 async def _nobody_comes(api: Api, seconds: float) -> None:

@@ -7,12 +7,16 @@ The HTTP side asks here; ``server`` moves it along. Everything belongs to the lo
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mlz.scoring.dataplane import Dataplane
 from mlz.scoring.metrics import Metrics
 from mlz.scoring.problems import Problem, RequestError
 from mlz.scoring.runtime import Runtime
 from mlz.scoring.scorer import Door, Job, Outcome
+
+if TYPE_CHECKING:
+    from mlz.scoring.authentication import Guard
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +31,7 @@ class Service:
         ids: public ids in the scoring URL.
         ready: whether new requests should be sent here; false while loading and while draining.
         stuck: why this process has to be restarted; empty while it has not.
+        guard: who may score; None lets everybody.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Service:
     stuck: str = ""
     runtime: Runtime | None = None
     dataplane: Dataplane | None = None
+    guard: "Guard | None" = None
 
     def start(self, runtime: Runtime, dataplane: Dataplane) -> None:
         """From now on the model answers."""
@@ -51,7 +57,9 @@ class Service:
         self.ready = True
 
     def look_after(self) -> None:
-        """Notice a call of the library that does not return; and where it has after all."""
+        """Notice a call that does not return, and where it has after all; and who may score now."""
+        if self.guard is not None:
+            self.guard.look_after()
         stuck = self.dataplane.stuck if self.dataplane is not None else None
         if stuck is None:
             self.stuck = ""

@@ -31,6 +31,7 @@ class Incoming:
     """
 
     target: bytes = b""
+    authorization: bytes = b""
     headers: dict[bytes, bytes] = field(default_factory=dict)
     hosts: int = 0
     head_bytes: int = 0
@@ -50,6 +51,9 @@ class Incoming:
         if lower in _KEPT:
             self.headers[lower] = value
             self.hosts += lower == b"host"
+        elif lower == b"authorization":
+            # Of two, a proxy before us may have looked at the other one: together they are neither.
+            self.authorization = b",".join(filter(None, (self.authorization, value)))
 
     def content_length(self) -> int:
         """The announced length; 0 where none is (the parser has checked that it is a number)."""
@@ -80,6 +84,7 @@ def finished_head(incoming: Incoming, method: bytes, version: str) -> Head:
         _path(incoming.target),
         incoming.headers.get(b"content-type", b""),
         incoming.headers.get(b"content-encoding", b""),
+        incoming.authorization,
     )
 
 

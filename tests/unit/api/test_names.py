@@ -61,3 +61,17 @@ def test_hashes_do_not_depend_on_the_order_of_keys() -> None:
 
 def test_an_asset_is_labelled_by_the_start_of_its_digest() -> None:
     assert names.asset_label("sha256:" + "0123456789abcdef" * 4) == "0123456789abcdef"
+
+
+@given(objects)
+def test_a_claim_in_any_scoring_service_has_a_valid_annotation(service: str) -> None:
+    prefix, _, name = names.claim_annotation(service).partition("/")
+
+    assert prefix == names.GROUP
+    assert re.fullmatch("[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", name)
+
+
+def test_long_scoring_services_that_begin_alike_have_claims_of_their_own() -> None:
+    long = "s" * 60
+
+    assert names.claim_annotation(f"{long}-1") != names.claim_annotation(f"{long}-2")

@@ -107,6 +107,18 @@ OWN = {"asset": {"uri": "https://h/m", "sha256": HEX}}
         ),
         pytest.param(a_model_body(), [a_deployment_body()], ["Model/churn"], id="a model itself"),
         pytest.param(
+            a_model_body(),
+            [
+                a_version_body("churn-v1"),
+                a_version_body("other-v1", model="other"),
+                a_deployment_body("a"),
+                a_deployment_body("b", asset={"modelVersion": "other-v1"}),
+                a_deployment_body("c", **OWN),
+            ],
+            ["Model/churn", "Deployment/a"],
+            id="a model wakes who runs a version of it: its owner may score there",
+        ),
+        pytest.param(
             a_deployment_body(),
             [a_deployment_body(), a_deployment_body("rival", displayName="churn", **OWN)],
             ["Deployment/churn", "Deployment/rival"],

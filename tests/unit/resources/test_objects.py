@@ -42,6 +42,8 @@ EVERYTHING: dict[str, Any] = {
     "env": [{"name": "A", "value": "1"}, {"name": "B", "value": ""}],
 }
 SECRET = {"uri": "s3://bucket/churn.onnx", "sha256": HEX, "secretRef": {"name": "store"}}
+# Source: Pod Security Standards, restricted, "Volume Types".
+VOLUMES = {"emptyDir", "secret", "persistentVolumeClaim", "configMap"}
 CLAIM = {"uri": "pvc://models/churn/1.onnx", "sha256": HEX}
 
 
@@ -87,6 +89,9 @@ PLANS = [
     pytest.param(a_plan(deployment=a_deployment("a" * 45)), id="the longest name"),
     pytest.param(a_plan(replicas=0, deployment=a_deployment(suspend=True)), id="suspended"),
     pytest.param(a_plan(run=None, digest=None), id="nothing to run"),
+    pytest.param(
+        a_plan(scoring_service=a_service(authentication={"mode": "Required"})), id="with tokens"
+    ),
 ]
 INSPECTIONS = [
     pytest.param(a_version(), id="a version by https"),
@@ -230,7 +235,7 @@ def test_every_pod_passes_pod_security_restricted() -> None:
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & spec.keys()
         for volume in spec["volumes"]:
-            assert (volume.keys() - {"name"}) <= {"emptyDir", "secret", "persistentVolumeClaim"}
+            assert (volume.keys() - {"name"}) <= VOLUMES
         for container in containers(spec):
             context = container["securityContext"]
             assert context["allowPrivilegeEscalation"] is False
