@@ -55,27 +55,55 @@ class Blob:
         return document | ({"annotations": {FILE_PATH: self.file_path}} if self.file_path else {})
 
 
+@dataclass(frozen=True, slots=True)
+class ModelPack:
+    """A model of one layer, ready to be sent: all its bytes but the layer's own."""
+
+    layer: Blob
+    config: bytes
+    manifest: bytes
+
+    @property
+    def config_blob(self) -> Blob:
+        """The descriptor of the configuration."""
+        return blob_of(CONFIG_TYPE, self.config)
+
+    @property
+    def manifest_digest(self) -> str:
+        """``sha256:<hex>``; known before anything is sent."""
+        return blob_of(MANIFEST_TYPE, self.manifest).digest
+
+
+def model_pack(
+    layer: Blob, config: Mapping[str, object], annotations: Mapping[str, str]
+) -> ModelPack:
+    """The pack of a layer, its configuration and what is said of it."""
+    content = canonical(config)
+    manifest = manifest_document(blob_of(CONFIG_TYPE, content), layer, annotations)
+    return ModelPack(layer, content, canonical(manifest))
+
+
 def blob_of(media_type: str, content: bytes) -> Blob:
     """The descriptor of some bytes."""
     return Blob(media_type, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
 
 
 def config_document(
-    name: str, model_format: str, diff_id: str, created: str | None
+    name: str, model_format: str | None, diff_id: str, created: str | None
 ) -> dict[str, object]:
     """
     The configuration of a model of one layer.
 
     Args:
         name: the model's name.
-        model_format: ModelPack's word for what MLz calls the engine type.
+        model_format: ModelPack's word for what MLz calls the engine type; None is not said.
         diff_id: the digest of the uncompressed layer.
         created: RFC 3339; left out by default, so that equal bytes get equal digests.
     """
     descriptor = {"name": name} | ({"createdAt": created} if created else {})
     return {
         "descriptor": descriptor,
-        "config": {"format": model_format},
+        "config": {"format": model_format} if model_format else {},
         "modelfs": {"type": "layers", "diffIds": [diff_id]},
     }
 

@@ -1,21 +1,23 @@
 """
-A model into an OCI registry, as a ModelPack artifact of one layer.
+A model into an OCI registry, as a ModelPack artifact of one layer; and out of it again.
 
-The file is checked as ``mlz fetch`` will check it, so nothing is pushed that could not be served.
+``mlz push`` checks a file as ``mlz fetch`` will check it, so nothing is pushed that could not be
+served; the REST facade opens no file and leaves that to the inspection. Both send in the same way.
 Equal bytes and metadata make an equal manifest: no time, no host and no user goes into it.
 """
 
 import gzip
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urljoin
 
 from mlz.errors import Reason, RejectedError
-from mlz.model.asset import Asset
+from mlz.model.asset import Asset, EngineType
 from mlz.store.modelpack import (
-    CONFIG_TYPE,
     ENGINE_TYPE,
     FRAMEWORK,
     MANIFEST_TYPE,
@@ -24,15 +26,16 @@ from mlz.store.modelpack import (
     WEIGHT_TAR,
     WEIGHT_TAR_GZIP,
     Blob,
-    blob_of,
-    canonical,
+    ModelPack,
     config_document,
-    manifest_document,
+    model_pack,
 )
 from mlz.store.oci import Registry
 from mlz.store.uri import AssetUri, Scheme, parse_uri
 from mlz.store.web import Request, Response, status_error
 
+Opener = Callable[[], BinaryIO]
+_NO_DELETION = frozenset({400, 405, 501})
 _CHUNK_BYTES = 1024 * 1024
 _TAR_MAGIC = slice(257, 262)
 
@@ -52,6 +55,21 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
+class UncheckedFile:
+    """
+    A file that nobody has opened: its name, its bytes' digest and what its owner says it is.
+
+    ``engine_type`` is None where nobody said; ``name`` is the model's name.
+    """
+
+    file_name: str
+    digest: str
+    size_bytes: int
+    name: str
+    engine_type: EngineType | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
     """Where it is: the full URI with the manifest's digest, and the model's blob."""
 
@@ -62,7 +80,7 @@ class Pushed:
 
 def push(package: Package, registry: Registry, uri: AssetUri) -> Pushed:
     """
-    Upload a model; blobs that are there already are not sent again.
+    Upload an inspected model; blobs that are there already are not sent again.
 
     Args:
         package: what.
@@ -73,21 +91,69 @@ def push(package: Package, registry: Registry, uri: AssetUri) -> Pushed:
         RejectedError: AccessDenied, AssetNotFound (no such repository).
         RetryableError: StoreUnreachable, DownloadInterrupted.
     """
-    layer = Blob(
-        _layer_type(package.path), package.asset.digest, package.asset.size_bytes, package.path.name
-    )
-    config = canonical(
-        config_document(package.name, package.asset.engine_type, _diff_id(package), package.created)
-    )
-    manifest = canonical(
-        manifest_document(blob_of(CONFIG_TYPE, config), layer, _annotations(package.asset))
-    )
-    digest = blob_of(MANIFEST_TYPE, manifest).digest
-    uploads = _Uploads(registry, f"{uri.scheme}://{uri.host}/{uri.path}")
-    uploads.file(layer, package.path)
-    uploads.content(blob_of(CONFIG_TYPE, config), config)
-    uploads.manifest(uri.tag or digest, manifest)
-    return Pushed(f"{uri.scheme}://{uri.host}/{uri.path}@{digest}", digest, layer)
+    return send(pack(package), registry, uri, lambda: package.path.open("rb"))
+
+
+def pack(package: Package) -> ModelPack:
+    """The pack of an inspected model."""
+    asset = package.asset
+    layer = Blob(_layer_type(package.path), asset.digest, asset.size_bytes, package.path.name)
+    config = config_document(package.name, asset.engine_type, _diff_id(package), package.created)
+    return model_pack(layer, config, _annotations(asset))
+
+
+def pack_unchecked(file: UncheckedFile) -> ModelPack:
+    """
+    The pack of a file that nobody has opened.
+
+    Its layer is raw, an archive's too: the digest of what is inside, which ModelPack wants for a
+    packed layer, is known only to those who unpack it. Who fetches goes by the content.
+    """
+    layer = Blob(WEIGHT_RAW, file.digest, file.size_bytes, file.file_name)
+    told = {ENGINE_TYPE: str(file.engine_type)} if file.engine_type else {}
+    return model_pack(layer, config_document(file.name, file.engine_type, file.digest, None), told)
+
+
+def send(packed: ModelPack, registry: Registry, uri: AssetUri, opened: Opener) -> Pushed:
+    """
+    Upload a pack: the layer, the configuration and, when both are there, the manifest.
+
+    Args:
+        packed: what.
+        registry: the repository of ``uri``, with its log-in.
+        uri: where to; its tag, if any, points to the new manifest afterwards.
+        opened: opens the layer's bytes; called only where the registry does not have them.
+
+    Raises:
+        RejectedError: AccessDenied, AssetNotFound (no such repository).
+        RetryableError: StoreUnreachable, DownloadInterrupted.
+    """
+    shown = f"{uri.scheme}://{uri.host}/{uri.path}"
+    uploads = _Uploads(registry, shown)
+    uploads.file(packed.layer, opened)
+    uploads.content(packed.config_blob, packed.config)
+    uploads.manifest(uri.tag or packed.manifest_digest, packed.manifest)
+    return Pushed(f"{shown}@{packed.manifest_digest}", packed.manifest_digest, packed.layer)
+
+
+def delete_manifest(registry: Registry, uri: AssetUri) -> bool:
+    """
+    Take the manifest of a URI with a digest away; the registry's garbage collection does the rest.
+
+    Returns:
+        False where the registry deletes no manifests; True where it is gone now.
+
+    Raises:
+        RejectedError: AccessDenied.
+        RetryableError: StoreUnreachable, DownloadInterrupted.
+    """
+    request = Request(registry.url(f"manifests/{uri.digest}"), uri.shown, "DELETE")
+    with registry.exchange(request) as response:
+        if response.status in _NO_DELETION:
+            return False
+        if response.status != 404:
+            _expect(response, request)
+    return True
 
 
 def parse_target(text: str) -> AssetUri:
@@ -113,10 +179,10 @@ class _Uploads:
         self._registry = registry
         self._shown = shown
 
-    def file(self, blob: Blob, path: Path) -> None:
+    def file(self, blob: Blob, opened: Opener) -> None:
         location = self._begun(blob)
         if location:
-            with path.open("rb") as stream:
+            with opened() as stream:
                 self._finish(Request(location, self._shown, "PUT", _length(blob), stream))
 
     def content(self, blob: Blob, content: bytes) -> None:
