@@ -6,6 +6,7 @@ server-side apply with owners of fields, uid preconditions, status as a subresou
 an object, watch events, and garbage that is collected by owner. It does not validate objects.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from fakes.ownership import FieldOwners
 from mlz.cluster import kinds
 from mlz.cluster.client import ApiConflictError, ApiOutageError, ApiRefusalError
 from mlz.cluster.kinds import Kind
+from mlz.rest.merging import merged
 
 Manifest = dict[str, Any]
 Address = tuple[str, str, str]
@@ -34,7 +36,7 @@ class Request:
 
     @property
     def is_write(self) -> bool:
-        return self.verb not in ("get", "list", "log")
+        return self.verb not in ("get", "list", "log", "watch")
 
 
 @dataclass(slots=True)
@@ -53,6 +55,9 @@ class FakeApiServer:
     before: Callable[[Request], None] = lambda _: None
     after: Callable[[Request], None] = lambda _: None
     page_size: int = 500
+    # What a watch can still tell of; older versions are too old.
+    history: deque[tuple[str, Manifest]] = field(default_factory=lambda: deque(maxlen=1000))
+    told: int = 0
     _objects: dict[Address, Manifest] = field(default_factory=dict)
     _owners: dict[Address, FieldOwners] = field(default_factory=dict)
     _version: int = 100
@@ -95,7 +100,29 @@ class FakeApiServer:
         owners.apply(live, wanted, manager=manager, force=force)
         return self._answer(self._store(address, live, known))
 
-    def create(self, kind: Kind, manifest: Manifest) -> Manifest:
+    def merge_patch(
+        self, kind: Kind, namespace: str, name: str, patch: Manifest, *, manager: str
+    ) -> Manifest:
+        address = (kind.kind, namespace, name)
+        self._count(Request("patch", kind.kind, name))
+        known = self._objects.get(address)
+        if known is None:
+            raise ApiRefusalError(404, f"{name} not found")
+        meta = patch.get("metadata") or {}
+        if (
+            meta.get("resourceVersion", known["metadata"]["resourceVersion"])
+            != (known["metadata"]["resourceVersion"])
+        ):
+            raise ApiConflictError(409, f"{name} has been modified")
+        owners = self._owners.setdefault(address, FieldOwners())
+        if "managedFields" in meta:
+            owners.keep(manager, meta["managedFields"])
+        live = merged(copied(known), _appliable({"kind": kind.kind} | patch, ""))
+        owners.lose(_unmanaged(known), _unmanaged(live), manager)
+        live["metadata"]["managedFields"] = owners.managed_fields(manager)
+        return self._answer(self._store(address, live, known))
+
+    def create(self, kind: Kind, manifest: Manifest, *, manager: str = "") -> Manifest:
         self._count(Request("create", kind.kind, manifest["metadata"].get("name", "")))
         body = self._new(manifest) | copied(_appliable(manifest, "", keep_status=True))
         meta = body["metadata"] = {**self._new(manifest)["metadata"], **body["metadata"]}
@@ -104,6 +131,10 @@ class FakeApiServer:
         address = (kind.kind, meta["namespace"], meta["name"])
         if address in self._objects:
             raise ApiConflictError(409, f"{meta['name']} already exists")
+        if manager:
+            owners = self._owners.setdefault(address, FieldOwners())
+            owners.lose({}, _appliable(manifest, ""), manager)
+            meta["managedFields"] = owners.managed_fields(manager)
         return self._answer(self._store(address, body, None))
 
     def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
@@ -118,11 +149,35 @@ class FakeApiServer:
         return self._answer(self._store(address, copied(manifest), known))
 
     def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        self._count(Request("delete", kind.kind, name))
+        try:
+            self._count(Request("delete", kind.kind, name))
+        except ApiConflictError:
+            return  # as the client does, which takes it for an object of another uid
         known = self._objects.get((kind.kind, namespace, name))
         if known is not None and known["metadata"]["uid"] == uid:
             self.remove(kind.kind, name, namespace)
             self.after(self.requests[-1])
+
+    def watch(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        resource_version: str,
+        timeout_seconds: float,
+        query: Mapping[str, str] | None = None,
+    ) -> Iterator[Manifest]:
+        """What has happened since; ends where a real one would begin to wait."""
+        self._count(Request("watch", kind.kind, resource_version))
+        since = int(resource_version)
+        if since < self.oldest:
+            raise ApiRefusalError(410, f"too old resource version: {since} ({self.oldest})")
+        for change, body in list(self.history):
+            meta = body["metadata"]
+            is_new = body["kind"] == kind.kind and int(meta["resourceVersion"]) > since
+            if is_new and namespace in (None, meta["namespace"]) and _selected(body, query or {}):
+                yield {"type": change, "object": copied(body)}
+        meta = {"resourceVersion": str(self._version)}
+        yield {"type": "BOOKMARK", "object": {"kind": kind.kind, "metadata": meta}}
 
     def pod_log(self, namespace: str, name: str, container: str) -> str:
         self._count(Request("log", "Pod", name))
@@ -164,7 +219,7 @@ class FakeApiServer:
         self._version += 1
         gone = copied(body)
         gone["metadata"]["resourceVersion"] = str(self._version)
-        self.events.append(("DELETED", gone))
+        self._tell("DELETED", gone)
 
     def garbage(self) -> Iterator[Address]:
         """Objects none of whose owners exists."""
@@ -179,6 +234,12 @@ class FakeApiServer:
         while found := list(self.garbage()):
             for kind, namespace, name in found:
                 self.remove(kind, name, namespace)
+
+    @property
+    def oldest(self) -> int:
+        """The oldest version that a watch can start from."""
+        is_whole = len(self.history) < (self.history.maxlen or 0)
+        return 0 if is_whole else int(self.history[0][1]["metadata"]["resourceVersion"])
 
     def writes(self) -> list[Request]:
         return [one for one in self.requests if one.is_write]
@@ -221,8 +282,13 @@ class FakeApiServer:
         elif known is None or live.get("spec") != known.get("spec"):
             meta["generation"] = (known or {"metadata": {}})["metadata"].get("generation", 0) + 1
         self._objects[address] = live
-        self.events.append(("ADDED" if known is None else "MODIFIED", copied(live)))
+        self._tell("ADDED" if known is None else "MODIFIED", copied(live))
         return copied(live)
+
+    def _tell(self, change: str, body: Manifest) -> None:
+        self.events.append((change, body))
+        self.history.append((change, body))
+        self.told += 1
 
 
 def copied(value: Any) -> Any:
@@ -245,6 +311,11 @@ def _appliable(manifest: Manifest, subresource: str, *, keep_status: bool = Fals
     if manifest["kind"] in _WITH_STATUS and not keep_status:
         drop.add("status")
     return {key: value for key, value in manifest.items() if key not in drop}
+
+
+def _unmanaged(body: Manifest) -> Manifest:
+    meta = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": meta}
 
 
 def _check_controllers(body: Manifest) -> None:

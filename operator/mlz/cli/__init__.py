@@ -19,9 +19,11 @@ COMMANDS = {
     "inspect": "check a model and print its schema",
     "diff": "say whether a new asset fits the callers of an old one, and why not",
     "push": "put a model into an OCI registry and print its digest",
+    "user": "add, change, list or remove users of the REST API",
     "fetch": "in a pod: bring an asset, verify and inspect it",
     "engine": "in a pod: serve the fetched asset",
     "operator": "in a pod: run the operator",
+    "rest": "in a pod: run the REST API",
 }
 
 

@@ -5,7 +5,8 @@ Absence is None, a refusal is an ``ApiRefusalError``, an outage is an ``ApiOutag
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 from kubernetes import client, config
@@ -17,8 +18,11 @@ from mlz.cluster.kinds import Kind
 Manifest = dict[str, Any]
 
 APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
 _JSON = "application/json"
 _RETRYABLE = frozenset({401, 408, 429, 500, 502, 503, 504})
+# A watch ends by itself after its time; one that is silent for longer has lost its connection.
+_WATCH_GRACE_SECONDS = 10.0
 _TERMINATING = "because it is being terminated"
 # The API server answers 500 for an object that does not fit its schema. Source: Kubernetes
 # issues 122480 and 139253. It is our bug, and trying again would only repeat it.
@@ -101,9 +105,27 @@ class KubeClient:
             headers={"Content-Type": APPLY},
         )
 
-    def create(self, kind: Kind, manifest: Manifest) -> Manifest:
-        """Create an object."""
-        return self._json("POST", kind.path(manifest["metadata"]["namespace"]), body=manifest)
+    def merge_patch(
+        self, kind: Kind, namespace: str, name: str, patch: Manifest, *, manager: str
+    ) -> Manifest:
+        """
+        JSON merge patch of an object; answers the whole object.
+
+        A ``metadata.resourceVersion`` in it is a precondition: any other is a conflict.
+        """
+        return self._json(
+            "PATCH",
+            kind.path(namespace, name),
+            query={"fieldManager": manager},
+            body=patch,
+            headers={"Content-Type": MERGE},
+        )
+
+    def create(self, kind: Kind, manifest: Manifest, *, manager: str = "") -> Manifest:
+        """Create an object; without a manager its fields belong to this program's user agent."""
+        query = {"fieldManager": manager} if manager else {}
+        path = kind.path(manifest["metadata"]["namespace"])
+        return self._json("POST", path, query=query, body=manifest)
 
     def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Replace an object of the same resourceVersion."""
@@ -123,6 +145,37 @@ class KubeClient:
         except ApiRefusalError as error:
             if error.status not in (404, 409):
                 raise
+
+    def watch(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        resource_version: str,
+        timeout_seconds: float,
+        query: Mapping[str, str] | None = None,
+    ) -> Iterator[Manifest]:
+        """
+        Changes since a version, as they come: ``{"type": ADDED, MODIFIED, DELETED or BOOKMARK,
+        "object": …}``; ends after the time.
+
+        Args:
+            query: selectors, as for a list.
+
+        Raises:
+            ApiRefusalError: status 410 where the version is too old: list again.
+            ApiOutageError: no connection, or it broke.
+        """
+        asked = {
+            **(query or {}),
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(int(timeout_seconds)),
+        }
+        silence_seconds = timeout_seconds + _WATCH_GRACE_SECONDS
+        for line in self._stream(kind.path(namespace), asked, silence_seconds):
+            if line.strip():
+                yield _event(line)
 
     def pod_log(self, namespace: str, name: str, container: str) -> str:
         """The whole log of a container."""
@@ -166,6 +219,29 @@ class KubeClient:
             raise _error(response.status, raw)
         return raw
 
+    def _stream(
+        self, path: str, query: Mapping[str, str], silence_seconds: float
+    ) -> Iterator[bytes]:
+        """The lines of an answer as they come; the connection ends with the iterator."""
+        prepared = self._api.param_serialize(
+            "GET",
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": _JSON},
+            auth_settings=["BearerToken"],
+        )
+        timeout = (self._timeout, silence_seconds)
+        try:
+            response = self._api.call_api(*prepared, _request_timeout=timeout)
+            with closing(response.response) as lines:
+                if response.status >= 400:
+                    raise _error(response.status, response.read())
+                yield from lines
+        except ApiException as error:
+            raise _error(error.status, error.body) from error
+        except (HTTPError, OSError) as error:
+            raise ApiOutageError(0, str(error)) from error
+
 
 def _configuration(context: str | None) -> Any:
     configuration = client.Configuration()
@@ -178,6 +254,17 @@ def _configuration(context: str | None) -> Any:
             return configuration
     config.load_kube_config(client_configuration=configuration, context=context)
     return configuration
+
+
+def _event(line: bytes) -> Manifest:
+    try:
+        event: Manifest = json.loads(line)
+        kind, found = event["type"], event["object"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ApiOutageError(0, f"no watch event: {line[:100]!r}") from error
+    if kind == "ERROR":
+        raise _error(found.get("code"), json.dumps(found))
+    return event
 
 
 def _error(status: int | None, body: bytes | str | None) -> ApiError:

@@ -30,6 +30,7 @@ class Server:
     def __init__(self) -> None:
         self.status = 200
         self.body = b"{}"
+        self.streams = False
         self.silent = threading.Event()
         self.asked: list[dict[str, Any]] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -71,6 +72,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 return
             self.send_response(server.status)
             self.send_header("Content-Type", "application/json")
+            if server.streams:
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(server.body), server.body))
+                server.silent.wait(5)
+                return
             self.send_header("Content-Length", str(len(server.body)))
             self.end_headers()
             self.wfile.write(server.body)
@@ -249,6 +256,8 @@ def test_requests_are_as_kubernetes_takes_them(server: Server, client: KubeClien
         kinds.DEPLOYMENT, SERVICE | {"status": {}}, manager="s", force=True, subresource="status"
     )
     client.create(kinds.EVENT, SERVICE)
+    client.create(kinds.SECRET, SERVICE, manager="m")
+    client.merge_patch(kinds.MODEL, "n", "a", {"spec": {"x": None}}, manager="m")
     client.replace(kinds.LEASE, SERVICE)
     client.delete(kinds.POD, "n", "a", "uid-1")
 
@@ -260,6 +269,8 @@ def test_requests_are_as_kubernetes_takes_them(server: Server, client: KubeClien
         "PATCH /api/v1/namespaces/n/services/a",
         "PATCH /apis/mlz.dev/v1alpha1/namespaces/n/mlzdeployments/a/status",
         "POST /api/v1/namespaces/n/events",
+        "POST /api/v1/namespaces/n/secrets",
+        "PATCH /apis/mlz.dev/v1alpha1/namespaces/n/mlzmodels/a",
         "PUT /apis/coordination.k8s.io/v1/namespaces/n/leases/a",
         "DELETE /api/v1/namespaces/n/pods/a",
     ]
@@ -267,12 +278,16 @@ def test_requests_are_as_kubernetes_takes_them(server: Server, client: KubeClien
     assert queries[1] == {"limit": "5"}
     assert queries[3] == {"fieldManager": "m", "force": "false"}
     assert queries[4] == {"fieldManager": "s", "force": "true"}
+    assert queries[5] == {}
+    assert queries[6] == queries[7] == {"fieldManager": "m"}
     headers = [one["headers"] for one in server.asked]
     assert {one["authorization"] for one in headers} == {"Bearer secret-token"}
     assert headers[2]["accept"].startswith("application/json;as=PartialObjectMetadataList;")
     assert headers[3]["content-type"] == "application/apply-patch+yaml"
-    assert server.asked[7]["body"]["preconditions"] == {"uid": "uid-1"}
-    assert server.asked[7]["body"]["propagationPolicy"] == "Background"
+    assert headers[7]["content-type"] == "application/merge-patch+json"
+    assert server.asked[7]["body"] == {"spec": {"x": None}}, "null removes a field"
+    assert server.asked[9]["body"]["preconditions"] == {"uid": "uid-1"}
+    assert server.asked[9]["body"]["propagationPolicy"] == "Background"
 
 
 def test_a_field_that_a_newer_kubernetes_adds_is_not_lost(
@@ -284,6 +299,84 @@ def test_a_field_that_a_newer_kubernetes_adds_is_not_lost(
 
     assert found is not None
     assert found["spec"] == {"invented": {"later": [1]}}
+
+
+def lines(*events: Any) -> bytes:
+    return b"".join(json.dumps(one).encode() + b"\n" for one in events)
+
+
+def test_a_watch_tells_of_each_change(server: Server, client: KubeClient) -> None:
+    added = {"type": "ADDED", "object": SERVICE}
+    bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}}
+    server.answers(200, lines(added, bookmark) + b"\n")
+
+    found = list(client.watch(kinds.SERVICE, "n", "5", 60.0, {"fieldSelector": "metadata.name=a"}))
+
+    assert found == [added, bookmark]
+    assert server.asked[0]["path"] == "/api/v1/namespaces/n/services"
+    assert server.asked[0]["headers"]["authorization"] == "Bearer secret-token"
+    assert server.asked[0]["query"] == {
+        "watch": "true",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": "5",
+        "timeoutSeconds": "60",
+        "fieldSelector": "metadata.name=a",
+    }
+
+
+def test_a_change_is_told_before_the_watch_ends(server: Server, client: KubeClient) -> None:
+    server.answers(200, lines({"type": "ADDED", "object": SERVICE}))
+    server.streams = True
+
+    events = client.watch(kinds.SERVICE, "n", "5", 60.0)
+
+    assert next(events)["type"] == "ADDED"
+    events.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "wanted"),
+    [
+        pytest.param(410, b"{}", (ApiRefusalError, 410), id="too old, said at once"),
+        pytest.param(
+            200,
+            lines({"type": "ERROR", "object": {"code": 410, "message": "too old"}}),
+            (ApiRefusalError, 410),
+            id="too old, said in the stream",
+        ),
+        pytest.param(
+            200,
+            lines({"type": "ERROR", "object": {"code": 500, "message": "oops"}}),
+            (ApiOutageError, 500),
+            id="a fault of the server in the stream",
+        ),
+        pytest.param(403, b"{}", (ApiRefusalError, 403), id="not allowed"),
+        pytest.param(503, b"{}", (ApiOutageError, 503), id="not ready"),
+        pytest.param(200, b"<html>\n", (ApiOutageError, 0), id="a proxy's page"),
+        pytest.param(200, b"[]\n", (ApiOutageError, 0), id="a list"),
+        pytest.param(200, b'{"type": "ADD', (ApiOutageError, 0), id="half of an event"),
+    ],
+)
+def test_a_watch_that_fails_says_how(
+    server: Server, client: KubeClient, status: int, body: bytes, wanted: tuple[type, int]
+) -> None:
+    server.answers(status, body)
+
+    with pytest.raises(ApiError) as caught:
+        list(client.watch(kinds.SERVICE, "n", "5", 60.0))
+
+    assert (type(caught.value), caught.value.status) == wanted
+
+
+def test_a_watch_whose_connection_breaks_is_an_outage(server: Server, client: KubeClient) -> None:
+    server.answers(200, lines({"type": "ADDED", "object": SERVICE}))
+    server.streams = True
+    events = client.watch(kinds.SERVICE, "n", "5", 60.0)
+    next(events)
+    server.silent.set()
+
+    with pytest.raises(ApiOutageError):
+        next(events)
 
 
 def test_a_log_is_read_whole_whatever_is_in_it(server: Server, client: KubeClient) -> None:
