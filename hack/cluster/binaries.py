@@ -81,6 +81,7 @@ RECIPES: Mapping[str, Recipe] = {
         SOURCES / "testtools", "github.com/yannh/kubeconform/cmd/kubeconform", "kubeconform"
     ),
     "argolua": Recipe(SOURCES / "testtools", "./argolua", "argolua"),
+    "registry": Recipe(SOURCES / "registry", ".", "registry"),
 }
 
 

@@ -17,6 +17,7 @@ import pytest
 from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
 from cluster.places import CHECKOUT, cache_folder
+from controlplane.rest_stage import RestStage, rest_stage
 
 Manifest = dict[str, Any]
 Answer = subprocess.CompletedProcess[str]
@@ -75,3 +76,17 @@ def namespace(kubectl: Kubectl, crds: list[str]) -> str:
 def examples() -> list[Path]:
     """The examples of the resources, in the order in which they are applied."""
     return sorted((CHECKOUT / "crds" / "examples").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def stage(
+    control_plane: ControlPlane,
+    kubectl: Kubectl,
+    crds: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[RestStage]:
+    """Operator, facade and users in a namespace that a file of tests has for itself."""
+    name = request.path.stem.removeprefix("test_").replace("_", "-")
+    with rest_stage(control_plane, kubectl, name, tmp_path_factory.mktemp(name)) as made:
+        yield made

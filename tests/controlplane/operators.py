@@ -41,6 +41,7 @@ SCHEMA = Schema(classes=("no", "yes"))
 PATHS = {
     "MLzDeployment": "/apis/mlz.dev/v1alpha1/namespaces/{}/mlzdeployments",
     "MLzModelVersion": "/apis/mlz.dev/v1alpha1/namespaces/{}/mlzmodelversions",
+    "MLzModel": "/apis/mlz.dev/v1alpha1/namespaces/{}/mlzmodels",
     "MLzScoringService": "/apis/mlz.dev/v1alpha1/namespaces/{}/mlzscoringservices",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "Service": "/api/v1/namespaces/{}/services",
@@ -162,10 +163,16 @@ def resource(kind: str, name: str, spec: Manifest) -> Manifest:
 
 
 class Kubelet:
-    """Makes pods ready and lets inspections end well, until it is told to stop."""
+    """
+    Makes pods ready and lets inspections end, until it is told to stop.
 
-    def __init__(self, admin: Admin) -> None:
+    Args:
+        inspect: what an inspection finds in the asset of this sha256; well, unless given.
+    """
+
+    def __init__(self, admin: Admin, inspect: Callable[[str], Inspection] | None = None) -> None:
         self._admin = admin
+        self._inspect = inspect or well
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kubelet", daemon=True)
 
@@ -192,7 +199,7 @@ class Kubelet:
             )
         elif pod["status"].get("phase") == "Pending":
             inspects = meta["labels"].get("app.kubernetes.io/component") == "inspection"
-            status = _ended() if inspects else _running()
+            status = _ended(self._inspect(_sha256_of(pod))) if inspects else _running()
             with suppress(ApiException):
                 self._admin.patch("Pod", meta["name"], {"status": status}, "status")
 
@@ -209,14 +216,24 @@ def _running() -> Manifest:
     return {"phase": "Running", "startTime": _now(), "conditions": ready}
 
 
-def _ended() -> Manifest:
-    outcome = Inspection(
-        digest=f"sha256:{HEX}",
+def well(sha256: str, schema: Schema = SCHEMA) -> Inspection:
+    """An inspection that finds nothing wrong with an onnx model."""
+    return Inspection(
+        digest=f"sha256:{sha256}",
         size_bytes=1,
         engine_type=EngineType.ONNX,
-        schema_digest=SCHEMA.digest(),
-        model_schema=SCHEMA,
+        schema_digest=schema.digest(),
+        model_schema=schema,
     )
+
+
+def _sha256_of(pod: Manifest) -> str:
+    """What the inspection was told that the asset is."""
+    given = pod["spec"]["containers"][0].get("env") or ()
+    return next((one["value"] for one in given if one["name"] == "MLZ_ASSET_SHA256"), HEX)
+
+
+def _ended(outcome: Inspection) -> Manifest:
     ended = {
         "exitCode": 0,
         "startedAt": _now(),
@@ -352,7 +369,7 @@ def installed(
     defaults = next(one for one in documents if one["kind"] == "ConfigMap")
     (folder / "defaults.json").write_text(defaults["data"]["defaults.json"], encoding="utf-8")
     token = kubectl("create", "token", "mlz-operator", "-n", namespace).stdout.strip()
-    _write_kubeconfig(plane.kubeconfig, folder / "kubeconfig", token)
+    write_kubeconfig(plane.kubeconfig, folder / "kubeconfig", token)
     admin = Admin(plane.kubeconfig, namespace)
     admin.apply(resource("MLzScoringService", "default", {"type": "standard"}))
     made = Installation(plane, admin, folder)
@@ -384,7 +401,7 @@ def _rendered(namespace: str) -> Iterable[Manifest]:
     return [one for one in yaml.safe_load_all(answer.stdout) if one]
 
 
-def _write_kubeconfig(admin: Path, path: Path, token: str) -> None:
+def write_kubeconfig(admin: Path, path: Path, token: str) -> None:
     document = yaml.safe_load(admin.read_text(encoding="utf-8"))
     user = document["users"][0]["name"]
     document["users"] = [{"name": user, "user": {"token": token}}]
