@@ -19,6 +19,7 @@ from cluster.progress import Step, say
 
 RELEASE = "mlz"
 NAMESPACE = "mlz-system"
+REST_NAMESPACE = "mlz-models"
 CHART = CHECKOUT / "charts" / "mlz-operator"
 IMAGES = CHECKOUT / "build" / "images" / "images.json"
 _CLUSTER_LOG = CHECKOUT / "build" / "cluster-up.log"
@@ -62,10 +63,12 @@ def _install(images: dict[str, str]) -> None:
     """`helm upgrade --install`: the same release again changes nothing."""
     environment = kubernetes_environment()
     values = ["--set", "registry.enabled=true", "--set", "registry.persistence.enabled=false"]
+    values += ["--set", "rest.enabled=true", "--set", f"rest.namespace={REST_NAMESPACE}"]
     for name, image in images.items():
         values += ["--set", f"images.{_value_name(name)}={image}"]
     with Step("Installing the chart"):
-        _labelled_namespace(environment)
+        for name in (NAMESPACE, REST_NAMESPACE):
+            _labelled_namespace(name, environment)
         subprocess.run(
             ["helm", "upgrade", "--install", RELEASE, str(CHART), "--namespace", NAMESPACE,
              *values, "--wait", "--timeout", "3m"],
@@ -78,12 +81,12 @@ def _value_name(image: str) -> str:
     return image.removeprefix("mlz-").removeprefix("engine-")
 
 
-def _labelled_namespace(environment: dict[str, str]) -> None:
+def _labelled_namespace(name: str, environment: dict[str, str]) -> None:
     manifest = {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {
-            "name": NAMESPACE,
+            "name": name,
             "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
         },
     }

@@ -16,13 +16,14 @@ import mlz
 from cluster.binaries import Binaries
 from cluster.places import cache_folder
 from mlz.model.asset import EngineType
-from mlz.settings import Defaults, OperatorSettings
+from mlz.settings import Defaults, OperatorSettings, RestSettings
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "mlz-operator"
 KUBERNETES = "1.35"
 NOT_OF_KUBERNETES = {"MLzScoringService", "ServiceMonitor"}
 EVERYTHING = {
     "registry": {"enabled": True},
+    "rest": {"enabled": True, "tls": {"hosts": ["mlz.example.com"]}},
     "scoringService": {"enabled": True, "namespaces": ["a", "b"]},
     "serviceMonitor": {"enabled": True},
     "operator": {"replicas": 2, "priorityClassName": "high", "nodeSelector": {"a": "b"}},
@@ -50,6 +51,7 @@ RIGHTS = {
     ("", "serviceaccounts"): KEEP,
     ("", "pods"): OWN,
     ("", "pods/log"): {"get"},
+    ("", "configmaps"): KEEP,
     ("", "events"): {"create"},
     ("policy", "poddisruptionbudgets"): OWN,
     ("networking.k8s.io", "networkpolicies"): KEEP,
@@ -91,7 +93,7 @@ def rights(role: Json) -> dict[tuple[str, str], set[str]]:
     """(group, resource) → verbs, over all rules."""
     found: dict[tuple[str, str], set[str]] = {}
     for rule in role["rules"]:
-        for group in rule["apiGroups"]:
+        for group in rule.get("apiGroups", ()):
             for resource in rule["resources"]:
                 found.setdefault((group, resource), set()).update(rule["verbs"])
     return found
@@ -119,7 +121,7 @@ def test_every_object_is_valid_and_of_this_release(values: Json) -> None:
         labels = one["metadata"]["labels"]
         assert labels["app.kubernetes.io/name"] == labels["app.kubernetes.io/part-of"] == "mlz"
         assert labels["app.kubernetes.io/instance"] == "mlz"
-        assert labels["app.kubernetes.io/component"] in {"operator", "registry"}
+        assert labels["app.kubernetes.io/component"] in {"operator", "registry", "rest"}
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
 
 
@@ -145,6 +147,7 @@ def test_the_services_find_their_pods() -> None:
     assert {one["metadata"]["name"] for one in of_kind(objects, "Service")} == {
         "mlz-operator-metrics",
         "mlz-registry",
+        "mlz-rest",
     }
 
 
@@ -188,14 +191,14 @@ def test_every_rule_has_its_reason() -> None:
     lines = (CHART / "templates" / "_helpers.tpl").read_text().splitlines()
     starts = [n for n, line in enumerate(lines) if line.startswith("- apiGroups")]
 
-    assert len(starts) == 10
+    assert len(starts) == 11
     assert all(lines[n - 1].startswith("# ") for n in starts)
 
 
 def test_every_pod_passes_pod_security_restricted() -> None:
     templates = list(pod_templates(render(EVERYTHING)))
 
-    assert len(templates) == 2
+    assert len(templates) == 3
     for template in templates:
         pod = template["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -203,7 +206,8 @@ def test_every_pod_passes_pod_security_restricted() -> None:
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
         for volume in pod["volumes"]:
-            assert volume.keys() - {"name"} <= {"configMap", "emptyDir", "persistentVolumeClaim"}
+            kinds = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
+            assert volume.keys() - {"name"} <= kinds
         for container in pod["containers"]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -220,7 +224,7 @@ def test_pods_ask_for_little_and_have_no_cpu_limit() -> None:
             assert set(resources["limits"]) == {"memory"}
 
 
-def test_only_the_operator_gets_a_token() -> None:
+def test_only_who_asks_the_api_server_gets_a_token() -> None:
     objects = render(EVERYTHING)
     tokens = {
         workload["metadata"]["name"]: workload["spec"]["template"]["spec"][
@@ -229,8 +233,9 @@ def test_only_the_operator_gets_a_token() -> None:
         for workload in of_kind(objects, "Deployment")
     }
 
-    assert tokens == {"mlz-operator": True, "mlz-registry": False}
-    assert of_kind(objects, "ServiceAccount")[0]["automountServiceAccountToken"] is False
+    assert tokens == {"mlz-operator": True, "mlz-registry": False, "mlz-rest": True}
+    for account in of_kind(objects, "ServiceAccount"):
+        assert account["automountServiceAccountToken"] is False
 
 
 def operator_environment(objects: list[Json]) -> dict[str, str | None]:
@@ -250,6 +255,64 @@ def test_the_operators_environment_is_its_settings() -> None:
     assert settings == OperatorSettings()
 
 
+def test_the_facade_may_touch_our_kinds_in_one_namespace_and_one_secret() -> None:
+    objects = render({"rest": {"enabled": True, "namespace": "models"}})
+    kinds = ("mlzdeployments", "mlzmodels", "mlzmodelversions", "mlzscoringservices")
+    verbs = READ | {"get", "create", "patch", "delete"}
+
+    role = named(objects, "Role", "mlz-rest")
+    secret = named(objects, "Role", "mlz-rest-secret")
+
+    assert role["metadata"]["namespace"] == "models"
+    assert rights(role) == {("mlz.dev", kind): verbs for kind in kinds}
+    assert rights(secret) == {("", "secrets"): {"get", "update"}}
+    assert secret["rules"][0]["resourceNames"] == ["mlz-rest"]
+    for name in ("mlz-rest", "mlz-rest-secret"):
+        (subject,) = named(objects, "RoleBinding", name)["subjects"]
+        assert subject["name"] == "mlz-rest"
+
+
+def test_the_facades_environment_is_of_its_settings() -> None:
+    objects = render({"rest": {"enabled": True}, "registry": {"enabled": True}})
+    (container,) = named(objects, "Deployment", "mlz-rest")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    environment = {one["name"]: one["value"] for one in container["env"]}
+
+    assert set(environment) <= {f"MLZ_{name.upper()}" for name in RestSettings.model_fields}
+    settings = RestSettings.from_environment(environment)
+    assert settings.registry == "mlz-registry.mlz-system.svc:5000"
+    assert settings.issuer == "https://mlz-rest.mlz-system.svc"
+
+
+@pytest.mark.parametrize(
+    ("values", "mode"),
+    [
+        pytest.param({}, "None", id="without REST there is nobody to log in at"),
+        pytest.param({"rest": {"enabled": True}}, "Required", id="REST brings log-ins"),
+        pytest.param(
+            {"rest": {"enabled": True}, "authentication": {"mode": "None"}}, "None", id="as said"
+        ),
+        pytest.param({"authentication": {"mode": "Required"}}, "Required", id="accounts alone"),
+    ],
+)
+def test_scoring_asks_for_tokens_by_default_where_rest_is(values: Json, mode: str) -> None:
+    defaults = Defaults.model_validate_json(
+        named(render(values), "ConfigMap", "mlz-operator-defaults")["data"]["defaults.json"]
+    )
+
+    assert defaults.authentication.mode == mode
+    assert (defaults.authentication.facade is None) is ("rest" not in values)
+
+
+def test_a_certificate_of_the_users_own_or_of_cert_manager_takes_the_place_of_ours() -> None:
+    own = render({"rest": {"enabled": True, "tls": {"secretName": "mine"}}})
+    issued = render({"rest": {"enabled": True, "tls": {"issuerRef": {"name": "ca"}}}})
+
+    assert not [one for one in of_kind(own, "Secret") if one["type"] == "kubernetes.io/tls"]
+    assert [one["metadata"]["name"] for one in of_kind(issued, "Certificate")] == ["mlz-rest-tls"]
+
+
 def test_old_and_new_operator_never_work_side_by_side() -> None:
     objects = render(EVERYTHING)
     spec = named(objects, "Deployment", "mlz-operator")["spec"]
@@ -257,7 +320,8 @@ def test_old_and_new_operator_never_work_side_by_side() -> None:
     assert spec["strategy"] == {"type": "Recreate"}
     assert spec["replicas"] == 2
     assert "podAntiAffinity" in spec["template"]["spec"]["affinity"]
-    assert of_kind(objects, "PodDisruptionBudget") == []
+    budgets = [one["metadata"]["name"] for one in of_kind(objects, "PodDisruptionBudget")]
+    assert budgets == ["mlz-rest"]
 
 
 def test_defaults_are_what_the_operator_reads() -> None:
@@ -362,7 +426,7 @@ TYPOS = [
     ("a number as quantity", {"registry": {"resources": {"limits": {"cpu": 1}}}}, "limits/cpu"),
     ("an image in two words", {"images": {"onnx": "a b"}}, "/images/onnx"),
     ("no operator image", {"images": {"operator": ""}}, "/images/operator"),
-    ("an unknown image", {"images": {"rest": "x"}}, "'rest' not allowed"),
+    ("an unknown image", {"images": {"spark": "x"}}, "'spark' not allowed"),
     ("one namespace, not a list", {"watchNamespaces": "a"}, "/watchNamespaces"),
     ("a namespace twice", {"watchNamespaces": ["a", "a"]}, "/watchNamespaces"),
     ("a switch in words", {"crds": {"keep": "yes"}}, "/crds/keep"),

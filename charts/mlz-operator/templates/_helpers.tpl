@@ -11,6 +11,28 @@
 {{- printf "%s-registry" (.Release.Name | trunc 43 | trimSuffix "-") -}}
 {{- end -}}
 
+{{- define "mlz.rest" -}}
+{{- printf "%s-rest" (.Release.Name | trunc 43 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- define "mlz.restTls" -}}
+{{- .Values.rest.tls.secretName | default (printf "%s-tls" (include "mlz.rest" .)) -}}
+{{- end -}}
+
+{{/* Who signs tokens: in every token, and known to the scoring pods. */}}
+{{- define "mlz.issuer" -}}
+{{- .Values.rest.publicUrl | default (printf "https://%s.%s.svc" (include "mlz.rest" .) .Release.Namespace) -}}
+{{- end -}}
+
+{{/* Where models that are imported go: host and repository prefix. */}}
+{{- define "mlz.modelStore" -}}
+{{- if .Values.rest.registry -}}
+{{- .Values.rest.registry -}}
+{{- else if .Values.registry.enabled -}}
+{{- printf "%s.%s.svc:5000" (include "mlz.registry" .) .Release.Namespace -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What never changes between versions, so that selectors may use it. Takes (list ROOT COMPONENT). */}}
 {{- define "mlz.selector" -}}
 {{- $root := index . 0 -}}
@@ -66,7 +88,12 @@ imagePullSecrets:
 {{- range $type, $engine := .Values.engines -}}
 {{- $_ := set $engines $type (merge (dict "image" (index $.Values.images $type)) $engine) -}}
 {{- end -}}
-{{- dict "engines" $engines "imagePullSecrets" .Values.imagePullSecrets "fetch" .Values.fetch | toPrettyJson -}}
+{{- $authentication := dict "mode" (.Values.authentication.mode | default (ternary "Required" "None" .Values.rest.enabled)) -}}
+{{- if .Values.rest.enabled -}}
+{{- $keys := printf "https://%s.%s.svc/auth/jwks.json" (include "mlz.rest" .) .Release.Namespace -}}
+{{- $_ := set $authentication "facade" (dict "issuer" (include "mlz.issuer" .) "keysUrl" $keys "authoritiesFile" "/etc/mlz-rest/ca.crt") -}}
+{{- end -}}
+{{- dict "engines" $engines "imagePullSecrets" .Values.imagePullSecrets "fetch" .Values.fetch "authentication" $authentication | toPrettyJson -}}
 {{- end -}}
 
 {{/* The rules for what the operator does in the namespaces it serves. */}}
@@ -111,6 +138,10 @@ imagePullSecrets:
 # Scoring pods are reached on their scoring port only.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
+  verbs: [list, watch, create, patch]
+# Which tokens a deployment's pods take, and whose they are: its keys rotate without a restart.
+- apiGroups: [""]
+  resources: [configmaps]
   verbs: [list, watch, create, patch]
 # One event for each change of reason.
 - apiGroups: [""]
