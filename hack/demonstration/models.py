@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ NUMBERS = (
     "age_in_years",
     "number_of_existing_credits_at_this_bank",
 )
+# What the second version of the model asks besides: its callers have to send one field more.
+MORE_NUMBERS = (*NUMBERS, "number_of_people_being_liable_to_provide_maintenance_for")
 FILES = ("hack/test", "operator/mlz/errors.py", "pyproject.toml", "hack/images/Dockerfile")
 
 Record = dict[str, Any]
@@ -42,7 +45,8 @@ def make_all() -> None:
     for name, make in (
         ("filetype.onnx", _filetype),
         ("credit.ubj", _credit_xgboost),
-        ("credit.pmml", _credit_pmml),
+        ("credit.pmml", partial(_credit_pmml, NUMBERS)),
+        ("credit-2.pmml", partial(_credit_pmml, MORE_NUMBERS)),
     ):
         path = FOLDER / name
         if not path.exists():
@@ -85,7 +89,7 @@ def _credit_xgboost(path: Path) -> None:
     xgboost.train(wanted, data, num_boost_round=60).save_model(path)
 
 
-def _credit_pmml(path: Path) -> None:
+def _credit_pmml(columns: tuple[str, ...], path: Path) -> None:
     from nyoka import skl_to_pmml
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.pipeline import Pipeline
@@ -93,8 +97,8 @@ def _credit_pmml(path: Path) -> None:
     table = _applications().head(-HELD_OUT)
     trees = GradientBoostingClassifier(n_estimators=40, max_depth=3, random_state=7)
     pipeline = Pipeline([("trees", trees)])
-    pipeline.fit(table[list(NUMBERS)], table[TARGET])
-    skl_to_pmml(pipeline, list(NUMBERS), TARGET, str(path))
+    pipeline.fit(table[list(columns)], table[TARGET])
+    skl_to_pmml(pipeline, list(columns), TARGET, str(path))
 
 
 def _applications() -> Any:

@@ -1,15 +1,13 @@
 """
 Three chapters, each the same way: push a model, apply a deployment, watch it, score real records.
+The fourth, by REST, is in ``rest``.
 
 Every command that a reader could type is printed before it runs.
 """
 
 import json
-import re
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,7 +15,8 @@ from typing import Any
 
 from cluster.places import CHECKOUT
 from cluster.progress import say
-from demonstration import models
+from demonstration import models, rest
+from demonstration.shell import forwarded, quiet, shown
 from stack.bringup import NAMESPACE as SYSTEM
 from stack.bringup import RELEASE, kubernetes_environment
 
@@ -25,7 +24,6 @@ NAMESPACE = "mlz-demo"
 REGISTRY = f"{RELEASE}-registry"
 _SERVICE = f"{REGISTRY}.{SYSTEM}.svc:5000"
 _READY_SECONDS = 180
-_FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
 
 Answers = list[dict[str, Any]]
 
@@ -53,6 +51,7 @@ def tell() -> None:
     _filetype()
     _risk()
     _risk_pmml()
+    rest.tell()
     _farewell()
 
 
@@ -97,10 +96,10 @@ def _deploy(chapter: Chapter) -> None:
 def _push(chapter: Chapter) -> tuple[str, str]:
     """Put the model into the embedded registry; its URI as pods see it, and its digest."""
     path = models.FOLDER / chapter.file
-    with _forwarded(f"svc/{REGISTRY}", SYSTEM, 5000) as port:
+    with forwarded(f"svc/{REGISTRY}", SYSTEM, 5000) as port:
         target = f"oci://127.0.0.1:{port}/{chapter.name}"
         command = [".venv/bin/mlz", "push", str(path.relative_to(CHECKOUT)), target, "-o", "json"]
-        pushed = json.loads(_shown(command))
+        pushed = json.loads(shown(command))
     uri = pushed["uri"].replace(f"127.0.0.1:{port}", _SERVICE)
     say(f"  {uri}")
     return uri, pushed["sha256"]
@@ -117,7 +116,7 @@ metadata:
 apiVersion: mlz.dev/v1alpha1
 kind: MLzScoringService
 metadata: {{name: default, namespace: {NAMESPACE}}}
-spec: {{type: standard}}
+spec: {{type: standard, authentication: {{mode: None}}}}
 """
 
 
@@ -141,7 +140,7 @@ def _apply(file: str, text: str) -> None:
     path = models.FOLDER / file
     path.write_text(text)
     say("".join(f"    {line}\n" for line in text.splitlines()).rstrip())
-    say("  " + _shown(["kubectl", "apply", "-f", str(path.relative_to(CHECKOUT))]).strip())
+    say("  " + shown(["kubectl", "apply", "-f", str(path.relative_to(CHECKOUT))]).strip())
 
 
 def _watch_until_it_serves(name: str) -> None:
@@ -151,7 +150,7 @@ def _watch_until_it_serves(name: str) -> None:
     watcher = subprocess.Popen(watch, cwd=CHECKOUT, env=kubernetes_environment())
     try:
         wait = ["kubectl", "-n", NAMESPACE, "wait", f"mlzd/{name}", "--for=condition=Ready"]
-        _quiet([*wait, f"--timeout={_READY_SECONDS}s"])
+        quiet([*wait, f"--timeout={_READY_SECONDS}s"])
         time.sleep(0.3)  # the watcher's last line is on its way to the terminal
     finally:
         watcher.terminate()
@@ -160,12 +159,12 @@ def _watch_until_it_serves(name: str) -> None:
 
 def _score(chapter: Chapter, records: list[dict[str, Any]]) -> Answers:
     """POST the records through a port-forward, as an application in the cluster would directly."""
-    guid = _quiet(
+    guid = quiet(
         ["kubectl", "-n", NAMESPACE, "get", "mlzd", chapter.name, "-o", "jsonpath={.status.guid}"]
     )
     path = f"/iml/v2/scoring/online/{guid}"
     say(f"$ curl -X POST http://{chapter.name}.{NAMESPACE}.svc:8080{path} -d @records.json")
-    with _forwarded(f"svc/{chapter.name}", NAMESPACE, 8080) as port:
+    with forwarded(f"svc/{chapter.name}", NAMESPACE, 8080) as port:
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         headers = {"Content-Type": "application/json"}
         connection.request("POST", path, json.dumps(records), headers)
@@ -175,36 +174,6 @@ def _score(chapter: Chapter, records: list[dict[str, Any]]) -> Answers:
         raise SystemExit(f"error: scoring answered {response.status}: {answer}")
     answers: Answers = json.loads(answer)
     return answers
-
-
-@contextmanager
-def _forwarded(target: str, namespace: str, port: int) -> Iterator[int]:
-    """`kubectl port-forward` to a free port of 127.0.0.1 while the block lasts."""
-    process = subprocess.Popen(
-        ["kubectl", "-n", namespace, "port-forward", target, f":{port}", "--address", "127.0.0.1"],
-        env=kubernetes_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        said = b"" if process.stdout is None else process.stdout.readline()
-        found = _FORWARDING.search(said)
-        if found is None:
-            raise subprocess.CalledProcessError(1, ["kubectl", "port-forward", target])
-        yield int(found[1])
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _shown(command: list[str]) -> str:
-    say(f"$ {' '.join(command)}")
-    return _quiet(command)
-
-
-def _quiet(command: list[str]) -> str:
-    return subprocess.run(
-        command, cwd=CHECKOUT, env=kubernetes_environment(), check=True, text=True,
-        stdout=subprocess.PIPE,
-    ).stdout  # fmt: skip
 
 
 def _applicant(row: dict[str, Any]) -> str:

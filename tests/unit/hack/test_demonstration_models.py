@@ -9,10 +9,10 @@ from demonstration import models
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the models go; the two that are trained are a word each, for the sake of time."""
+    """Where the models go; those that are trained are a word each, for the sake of time."""
     monkeypatch.setattr(models, "FOLDER", tmp_path)
     for maker in ("_credit_xgboost", "_credit_pmml"):
-        monkeypatch.setattr(models, maker, lambda path: path.write_text("trees"))
+        monkeypatch.setattr(models, maker, lambda *given: given[-1].write_text("trees"))
     return tmp_path
 
 
@@ -36,5 +36,5 @@ def test_a_model_is_made_once_and_anew_when_its_recipe_changes(folder: Path) -> 
     third = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
     assert first == second
-    assert {"filetype.onnx", "credit.ubj", "credit.pmml"} <= first.keys()
+    assert {"filetype.onnx", "credit.ubj", "credit.pmml", "credit-2.pmml"} <= first.keys()
     assert all(third[name] > first[name] for name in first)
