@@ -17,8 +17,9 @@ def custom(kind: str, name: str, spec: Manifest) -> Manifest:
 
 
 def scoring_service(name: str = "default", **spec: Any) -> Manifest:
-    """An MLzScoringService."""
-    return custom("MLzScoringService", name, {"type": "standard"} | spec)
+    """An MLzScoringService whose deployments answer everybody, unless a test wants tokens."""
+    open_to_all = {"type": "standard", "authentication": {"mode": "None"}}
+    return custom("MLzScoringService", name, open_to_all | spec)
 
 
 def deployment(name: str, model: Pushed, /, **spec: Any) -> Manifest:

@@ -1,5 +1,11 @@
-"""Real rows for each model, and what its library itself answers to them."""
+"""
+Real rows for each model, and what its library itself answers to them.
 
+``MLZ_E2E_FILES`` says how many files magika is asked about: it takes 20 ms for each on one core, so
+more than the default are for a person who has the time.
+"""
+
+import os
 import sysconfig
 import warnings
 from collections.abc import Callable
@@ -13,7 +19,7 @@ from numpy.typing import NDArray
 from e2e.models import Models
 from zoo.models import TARGET
 
-FILES = 60  # magika takes 20 ms for each on one core
+FILES = int(os.environ.get("MLZ_E2E_FILES", "60"))
 _HALF = 1024  # of magika's input: so many bytes of a file's beginning and of its end
 _PADDING = 256
 _PROBABILITIES = ("probability_bad", "probability_good")

@@ -101,6 +101,7 @@ def _granted(role: dict[str, Any]) -> set[Right]:
     return {
         (group, resource, verb)
         for rule in role["rules"]
+        if "resources" in rule
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
