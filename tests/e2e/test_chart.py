@@ -31,7 +31,7 @@ VALUES = (
     (
         "--set",
         "registry.enabled=true,scoringService.enabled=true,serviceMonitor.enabled=true,"
-        "operator.replicas=2",
+        "operator.replicas=2,rest.enabled=true",
     ),
 )
 CRDS = ["mlzdeployments", "mlzmodels", "mlzmodelversions", "mlzscoringservices"]
@@ -56,13 +56,15 @@ def test_a_release_for_one_namespace_works_there_and_nowhere_else(
     values = models.folder / "values.json"
     values.write_text(images)
 
-    _helm_install(kubectl, home, values, place.name)
+    # The facade of the cluster's own release has the one namespace of REST.
+    _helm_install(kubectl, home, values, place.name, "--set", "rest.enabled=false")
     place.apply(manifests.deployment("inside", model))
     shared_place.apply(manifests.deployment("outside", model))
     place.until_state("inside", "ACTIVE")
     before = restarts(place)
     for level in ("DEBUG", "WARNING"):
-        _helm_install(kubectl, home, values, place.name, "--set", f"operator.logLevel={level}")
+        change = f"rest.enabled=false,operator.logLevel={level}"
+        _helm_install(kubectl, home, values, place.name, "--set", change)
     place.run("scale", "mlzd/inside", "--replicas=2")
     place.until_ready_pods("inside", 2)
     crashes = kubectl(

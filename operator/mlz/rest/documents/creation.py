@@ -19,7 +19,7 @@ from mlz.model.asset import EngineType
 from mlz.rest.documents.bodies import Json, name_of, part, without_absent
 from mlz.rest.documents.hrefs import Href, version_href
 from mlz.rest.documents.naming import resource_name
-from mlz.rest.documents.requests import Fields, kind_of, object_of, parsing_error
+from mlz.rest.documents.requests import Fields, kind_of, object_of, parsing_error, whole
 from mlz.rest.problems import Code, Refusal, invalid_field
 
 LARGEST_TIMEOUT = 60_000
@@ -193,8 +193,9 @@ def timeout_of(value: object, engine_type: EngineType | str) -> int:
             Code.TIMEOUT_NOT_SUPPORTED,
             f"a timeout is supported for online deployments of pmml only, not of {engine_type}",
         )
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_TIMEOUT:
-        return value
+    found = whole(value)
+    if found is not None and 1 <= found <= LARGEST_TIMEOUT:
+        return found
     raise Refusal(
         Code.TIMEOUT_NOT_SUPPORTED,
         f"a timeout is an integer from 1 to {LARGEST_TIMEOUT}, in milliseconds",

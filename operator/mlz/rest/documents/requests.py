@@ -152,12 +152,19 @@ def flag_at(path: str, value: object) -> bool:
 
 def integer_at(path: str, value: object, smallest: int, largest: int) -> int:
     """A whole number within bounds, or a refusal that names the path."""
-    expected = f"an integer from {smallest} to {largest}"
-    if isinstance(value, bool) or not isinstance(value, int):
+    expected, found = f"an integer from {smallest} to {largest}", whole(value)
+    if found is None:
         raise invalid_field(path, expected, kind_of(value))
-    if not smallest <= value <= largest:
+    if not smallest <= found <= largest:
         raise invalid_field(path, expected, "another")
-    return value
+    return found
+
+
+def whole(value: object) -> int | None:
+    """A whole number, however it is written: JSON knows no difference between 3 and 3.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def object_of(document: object) -> Fields:

@@ -13,7 +13,7 @@ from mlz.rest.documents import services, v3_patch, v4_patch
 from mlz.rest.documents.changes import Named, merge_patch
 from mlz.rest.documents.creation import creation
 from mlz.rest.documents.predictions import Inputs, questions
-from mlz.rest.documents.requests import DEEPEST, json_body
+from mlz.rest.documents.requests import DEEPEST, json_body, whole
 from mlz.rest.problems import Code, Refusal
 from unit.rest.documents.examples import (
     HREF,
@@ -210,3 +210,19 @@ def test_whatever_bytes_come_are_json_or_a_parsing_error() -> None:
                 raise
         else:
             json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        pytest.param(3, 3, id="an integer"),
+        pytest.param(3.0, 3, id="the same to JSON"),
+        pytest.param(3.5, None, id="a part of one"),
+        pytest.param(True, None, id="a boolean is no number"),
+        pytest.param("3", None, id="nor is a text"),
+        pytest.param(float("nan"), None, id="nor what is none"),
+        pytest.param(float("inf"), None, id="nor what has no end"),
+    ],
+)
+def test_a_whole_number_is_one_however_it_is_written(value: object, number: int | None) -> None:
+    assert whole(value) == number
