@@ -1,7 +1,7 @@
 """What a route reads of its request and puts into its answer, beside the bodies."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from pydantic_core import to_json
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from mlz.api import names
 from mlz.cluster.cache import Body
+from mlz.rest.documents import paging
 from mlz.rest.documents.bodies import Json, part
 from mlz.rest.facade import Facade
 from mlz.rest.identity.roles import Caller
@@ -39,6 +40,15 @@ def answer(document: Json, body: Body | None = None, status: int = 200) -> Respo
     """A document; of one resource, with its ETag."""
     headers = {} if body is None else {"ETag": etag(body)}
     return Response(to_json(document), status, headers, media_type="application/json")
+
+
+def listed(
+    request: Request, bodies: Iterable[Body], write: Callable[[Body], Json], wanted: paging.Span
+) -> Json:
+    """The page of a list that is wanted, and where it goes on; the query is kept but for that."""
+    query = {key: value for key, value in request.query_params.items() if key != "start"}
+    url = f"{base_url(request)}{request.url.path}"
+    return paging.document(paging.page(bodies, wanted), write, url, query)
 
 
 def etag(body: Body) -> str:

@@ -14,14 +14,7 @@ from mlz.rest.bodies import json_body
 from mlz.rest.documents import creation, paging, progress, related, services, v3, v3_patch, verdict
 from mlz.rest.documents.bodies import name_of, owner_of, uid_of
 from mlz.rest.documents.creation import Creation, Place
-from mlz.rest.exchange import (
-    answer,
-    base_url,
-    caller_of,
-    check_unchanged,
-    facade_of,
-    noted,
-)
+from mlz.rest.exchange import answer, base_url, caller_of, check_unchanged, facade_of, listed, noted
 from mlz.rest.facade import Facade, model_owner, owners_of, unknown
 from mlz.rest.identity.roles import Operation, Owners, check, may
 from mlz.rest.openapi import Described, router
@@ -243,9 +236,8 @@ def _listed(request: Request, model: str | None, span: paging.Span) -> Response:
         owned = may(caller, Operation.READ_DEPLOYMENT, Owners(deployment=owner_of(body)))
         if owned and (model is None or related.is_of_model(facade.related(body), model)):
             shown[name_of(body)] = body
-    page = paging.page(shown.values(), span)
-    query = {key: value for key, value in request.query_params.items() if key != "start"}
-    url = f"{base}{request.url.path}"
     return answer(
-        paging.document(page, lambda body: v3.deployment(facade.related(body), base), url, query)
+        listed(
+            request, shown.values(), lambda body: v3.deployment(facade.related(body), base), span
+        )
     )

@@ -24,6 +24,7 @@ from mlz.rest.exchange import (
     check_unchanged,
     facade_of,
     idempotency_key,
+    listed,
 )
 from mlz.rest.facade import Facade, Imports, unknown
 from mlz.rest.identity.roles import Operation, Owners, check, may
@@ -86,16 +87,9 @@ async def list_models(
         and not is_unfinished(body)
         and may(caller, Operation.LIST_MODELS, Owners(model=owner_of(body)))
     ]
-    page = paging.page(found, paging.span(limit, start))
-    query = {key: value for key, value in request.query_params.items() if key != "start"}
-    base = base_url(request)
+    base, span = base_url(request), paging.span(limit, start)
     return answer(
-        paging.document(
-            page,
-            lambda body: models.model(_latest(facade, body), base),
-            f"{base}{request.url.path}",
-            query,
-        )
+        listed(request, found, lambda body: models.model(_latest(facade, body), base), span)
     )
 
 
@@ -152,14 +146,12 @@ async def list_versions(
     """List the versions of a model."""
     facade, base = facade_of(request), base_url(request)
     body = await _model(request, model_id, Operation.LIST_VERSIONS)
-    page = paging.page(facade.world.versions_of(name_of(body)), paging.span(limit, start))
-    query = {key: value for key, value in request.query_params.items() if key != "start"}
     return answer(
-        paging.document(
-            page,
+        listed(
+            request,
+            facade.world.versions_of(name_of(body)),
             lambda version: models.version(AssetBodies(version, body), base),
-            f"{base}{request.url.path}",
-            query,
+            paging.span(limit, start),
         )
     )
 

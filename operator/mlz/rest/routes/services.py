@@ -12,7 +12,7 @@ from mlz.rest import asks, shapes
 from mlz.rest.bodies import json_body
 from mlz.rest.documents import paging, services
 from mlz.rest.documents.bodies import name_of
-from mlz.rest.exchange import answer, base_url, check_unchanged, facade_of, noted
+from mlz.rest.exchange import answer, base_url, check_unchanged, facade_of, listed, noted
 from mlz.rest.facade import unknown
 from mlz.rest.identity.roles import Operation
 from mlz.rest.openapi import Described, router
@@ -34,16 +34,8 @@ async def list_services(request: Request, limit: Limit = None, start: Start = No
     """List the scoring services; a guid of theirs is what scoringGroupId takes."""
     base = base_url(request)
     found = facade_of(request).world.all(kinds.SCORING_SERVICE)
-    page = paging.page(found, paging.span(limit, start))
-    query = {key: value for key, value in request.query_params.items() if key != "start"}
-    return answer(
-        paging.document(
-            page,
-            lambda body: services.scoring_service(body, base),
-            f"{base}{request.url.path}",
-            query,
-        )
-    )
+    span = paging.span(limit, start)
+    return answer(listed(request, found, lambda body: services.scoring_service(body, base), span))
 
 
 @routes.post(

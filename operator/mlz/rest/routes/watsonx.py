@@ -16,7 +16,7 @@ from mlz.rest.bodies import BodyLimits, json_body
 from mlz.rest.documents import paging, predictions, v3, v4, v4_patch
 from mlz.rest.documents.bodies import owner_of
 from mlz.rest.documents.related import Related
-from mlz.rest.exchange import answer, base_url, caller_of, check_unchanged, facade_of
+from mlz.rest.exchange import answer, base_url, caller_of, check_unchanged, facade_of, listed
 from mlz.rest.facade import owners_of, unknown
 from mlz.rest.identity.roles import Operation, Owners, check, may
 from mlz.rest.openapi import Described, router
@@ -47,15 +47,9 @@ async def list_v4_deployments(
         for body in facade.world.all(kinds.DEPLOYMENT)
         if may(caller, Operation.READ_DEPLOYMENT, Owners(deployment=owner_of(body)))
     ]
-    page = paging.page(found, paging.span(limit, start))
-    query = {key: value for key, value in request.query_params.items() if key != "start"}
-    listed = paging.document(
-        page,
-        lambda body: v4.deployment(facade.related(body), base),
-        f"{base}{request.url.path}",
-        query,
-    )
-    return answer({"total_count": listed.pop("count"), **listed})
+    span = paging.span(limit, start)
+    page = listed(request, found, lambda body: v4.deployment(facade.related(body), base), span)
+    return answer({"total_count": page.pop("count"), **page})
 
 
 @routes.get(
