@@ -26,6 +26,11 @@ class HealthServer:
             target=self._server.serve_forever, name="health", daemon=True
         )
 
+    @property
+    def port(self) -> int:
+        """The port that was really taken; 0 asks for a free one."""
+        return int(self._server.server_address[1])
+
     def start(self) -> None:
         """Start answering."""
         self._thread.start()

@@ -1,7 +1,6 @@
 """``/healthz`` and ``/readyz``: 200 where every check holds, else 503 and which one does not."""
 
 import json
-import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
 
@@ -15,18 +14,15 @@ class Answers:
 
     def __init__(self) -> None:
         self.alive = True
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
         checks = {
             "/healthz": {"source": lambda: True, "queue": lambda: self.alive},
             "/readyz": {"filled": lambda: self.alive},
         }
-        self.server = HealthServer(self.port, checks)
+        self.server = HealthServer(0, checks)
         self.server.start()
 
     def get(self, path: str, method: str = "GET") -> tuple[int, bytes]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=10)
         connection.request(method, path)
         answer = connection.getresponse()
         found = answer.status, answer.read()
