@@ -16,6 +16,7 @@ from mlz.rest.problems import Code, Refusal, invalid_field
 DEEPEST = 32
 LARGEST_NAME = 253
 LARGEST_TEXT = 4096
+_MOST_DIGITS = 400  # as the largest double has, and few enough to be read in no time
 
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "a boolean"),
@@ -209,9 +210,9 @@ def _finite(text: str) -> float:
 
 
 def _integer(text: str) -> int:
-    """No field takes a longer one, and a resource could not hold it."""
-    if len(text) > 20:
-        raise ValueError("an integer has more than 64 bits")
+    """Fields that nobody knows may hold any number; each that is known has its own bounds."""
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"an integer has more than {_MOST_DIGITS} digits")
     return int(text)
 
 
