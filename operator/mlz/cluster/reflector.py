@@ -8,10 +8,11 @@ kopf. A thread a collection. Nothing is lost for good: what a watch missed, the 
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mlz.cluster import listing
 from mlz.cluster.cache import Body, Cache
 from mlz.cluster.client import ApiError, ApiRefusalError, KubeClient
 from mlz.cluster.kinds import Kind
@@ -20,8 +21,6 @@ _log = logging.getLogger(__name__)
 
 Listener = Callable[[Body], None]
 
-_PAGE = "500"
-_GONE = 410
 _WATCH_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -95,26 +94,8 @@ class Collection:
 
 
 def pages(client: KubeClient, collection: Collection) -> Iterator[tuple[list[Body], str]]:
-    """
-    The pages of a list, each with the version that the list speaks of.
-
-    A continue token expires after minutes; then the list starts over.
-    """
-    kind, namespace = collection.kind, collection.namespace
-    query = {"limit": _PAGE, **collection.query}
-    while True:
-        try:
-            page = client.list_page(kind, namespace, query)
-        except ApiRefusalError as error:
-            if error.status != _GONE or "continue" not in query:
-                raise
-            del query["continue"]
-            continue
-        yield [_typed(body, kind) for body in page["items"]], page["metadata"]["resourceVersion"]
-        token = page["metadata"].get("continue")
-        if not token:
-            return
-        query["continue"] = token
+    """The pages of a collection; as ``listing.pages``."""
+    return listing.pages(client, collection.kind, collection.namespace, collection.query)
 
 
 def list_anew(client: KubeClient, mirror: Mirror, collection: Collection) -> str:
@@ -229,7 +210,7 @@ class Reflector:
 
     def _failed(self, error: ApiError) -> float:
         """A version that is too old needs a list, anything else another try."""
-        is_too_old = isinstance(error, ApiRefusalError) and error.status == _GONE
+        is_too_old = isinstance(error, ApiRefusalError) and error.status == listing.GONE
         if is_too_old:
             self._version = None
         if not is_too_old or self._failures:
@@ -241,8 +222,3 @@ class Reflector:
 
     def _spread(self, seconds: float) -> float:
         return seconds * (0.5 + self._jitter())
-
-
-def _typed(body: Mapping[str, Any], kind: Kind) -> Body:
-    """Items of a list come without their kind."""
-    return {**body, "kind": kind.kind, "apiVersion": kind.api_version}

@@ -8,18 +8,16 @@ deletions during a re-list, streams that went silent. Every finding is counted a
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from mlz.cluster import kinds
 from mlz.cluster.cache import Body, Cache
-from mlz.cluster.client import ApiError, ApiRefusalError, KubeClient
+from mlz.cluster.client import ApiError, KubeClient
 from mlz.cluster.kinds import Kind
+from mlz.cluster.listing import pages, typed
 from mlz.controller.metrics import Metrics
 from mlz.controller.source import CHILD_SELECTOR
 
 _log = logging.getLogger(__name__)
-_PAGE = "500"
-_GONE = 410
 
 
 class Auditor:
@@ -72,14 +70,14 @@ class Auditor:
 
     def _audit(self, kind: Kind, namespace: str | None) -> int:
         seen: set[str] = set()
-        listed_at = missed = 0
+        listed_at, missed = "0", 0
         for bodies, listed_at in self._pages(kind, namespace, bare=True):  # noqa: B007 - the last
             for body in bodies:
                 seen.add(body["metadata"]["uid"])
                 missed += self._repair_stale(kind, body["metadata"])
         for known in self._cache.of_kind(kind):
             meta = known["metadata"]
-            is_listed = namespace in (None, meta["namespace"]) and _version(known) < listed_at
+            is_listed = namespace in (None, meta["namespace"]) and _version(known) < int(listed_at)
             if is_listed and meta["uid"] not in seen:
                 missed += self._repair_deleted(known)
         return missed
@@ -89,10 +87,10 @@ class Auditor:
         if known is not None and _version(known) >= int(meta["resourceVersion"]):
             return 0
         current = self._current(kind, meta)
-        if current is None or not self._cache.put(_typed(current, kind)):
+        if current is None or not self._cache.put(typed(current, kind)):
             return 0
         self._metrics.missed("stale")
-        self._changed(_typed(current, kind))
+        self._changed(typed(current, kind))
         return 1
 
     def _current(self, kind: Kind, meta: Body) -> Body | None:
@@ -110,34 +108,9 @@ class Auditor:
 
     def _pages(
         self, kind: Kind, namespace: str | None, *, bare: bool
-    ) -> Iterator[tuple[list[Body], int]]:
-        """
-        The pages of a list, each with the version that the list speaks of.
-
-        A continue token expires after minutes; then the list starts over.
-        """
-        query = {"limit": _PAGE}
-        if kind in kinds.CHILDREN:
-            query["labelSelector"] = CHILD_SELECTOR
-        while True:
-            try:
-                page = self._client.list_page(kind, namespace, query, bare=bare)
-            except ApiRefusalError as error:
-                if error.status != _GONE or "continue" not in query:
-                    raise
-                del query["continue"]
-                continue
-            version = int(page["metadata"]["resourceVersion"])
-            yield [_typed(body, kind) for body in page["items"]], version
-            token = page["metadata"].get("continue")
-            if not token:
-                return
-            query["continue"] = token
-
-
-def _typed(body: Body, kind: Kind) -> dict[str, Any]:
-    """Items of a list come without their kind."""
-    return {**body, "kind": kind.kind, "apiVersion": kind.api_version}
+    ) -> Iterator[tuple[list[Body], str]]:
+        selectors = {"labelSelector": CHILD_SELECTOR} if kind in kinds.CHILDREN else {}
+        return pages(self._client, kind, namespace, selectors, bare=bare)
 
 
 def _version(body: Body) -> int:
