@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +22,10 @@ from typing import Any
 
 import uvloop
 
-from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
-from cluster.places import CHECKOUT, cache_folder
 from controlplane.facades import FacadeProcess, Facades, installed_facades, logged_in
 from controlplane.operators import HEX, Admin, resource
+from controlplane.planes import establish_kinds, kubectl_of
 
 NAMESPACE = "bench"
 _FACADE_CORE, _OTHER_CORE = {0}, {1}
@@ -165,21 +163,9 @@ def _head(replica: FacadeProcess) -> bytes:
 @contextmanager
 def _facades(folder: str) -> Iterator[Facades]:
     """A control plane with our resources' kinds, and what a facade needs there."""
-    binaries = Binaries(cache_folder(os.environ), os.environ)
-    binaries.ensure(["kubectl"])
     with ControlPlane(os.environ).running(Path(folder) / "plane") as plane:
-
-        def kubectl(*words: Any) -> subprocess.CompletedProcess[str]:
-            given = "\n---\n".join(json.dumps(one) for one in words if not isinstance(one, str))
-            told = [one for one in words if isinstance(one, str)]
-            return subprocess.run(
-                [str(binaries.path("kubectl")), f"--kubeconfig={plane.kubeconfig}", *told]
-                + (["-f", "-"] if given else []),
-                input=given, capture_output=True, text=True, check=True, timeout=60,
-            )  # fmt: skip
-
-        applied = kubectl("apply", "-o", "name", "-f", str(CHECKOUT / "crds")).stdout.split()
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", *applied)
+        kubectl = kubectl_of(plane)
+        establish_kinds(kubectl)
         kubectl("create", "namespace", NAMESPACE)
         with installed_facades(plane, kubectl, NAMESPACE, Path(folder) / "rest") as made:
             made.add_user("root", "sysadm")

@@ -6,9 +6,7 @@ inspection at the end is pretended. Memory is the facade's resident set, as the 
 """
 
 import argparse
-import json
 import os
-import subprocess
 import tempfile
 import threading
 import time
@@ -18,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
-from cluster.places import CHECKOUT, cache_folder
 from controlplane.facades import Caller, FacadeProcess, logged_in
 from controlplane.import_stage import MEBIBYTE, MODELS, Place, import_stage, mebibytes, parts
+from controlplane.planes import establish_kinds, kubectl_of
 
 _PAUSE_SECONDS = 0.1
 _ROWS = 20
@@ -114,21 +111,9 @@ def _file(path: Path, size: int) -> Path:
 @contextmanager
 def _place(folder: str) -> Iterator[Place]:
     """A control plane with our resources' kinds, and all that imports need there."""
-    binaries = Binaries(cache_folder(os.environ), os.environ)
-    binaries.ensure(["kubectl"])
     with ControlPlane(os.environ).running(Path(folder) / "plane") as plane:
-
-        def kubectl(*words: Any) -> subprocess.CompletedProcess[str]:
-            given = "\n---\n".join(json.dumps(one) for one in words if not isinstance(one, str))
-            told = [one for one in words if isinstance(one, str)]
-            return subprocess.run(
-                [str(binaries.path("kubectl")), f"--kubeconfig={plane.kubeconfig}", *told]
-                + (["-f", "-"] if given else []),
-                input=given, capture_output=True, text=True, check=True, timeout=60,
-            )  # fmt: skip
-
-        applied = kubectl("apply", "-o", "name", "-f", str(CHECKOUT / "crds")).stdout.split()
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", *applied)
+        kubectl = kubectl_of(plane)
+        establish_kinds(kubectl)
         home = Path(folder) / "imports"
         home.mkdir()
         with import_stage(plane, kubectl, "bench", home) as place:

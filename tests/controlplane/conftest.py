@@ -4,24 +4,17 @@ A real API server with its controllers and no node, for every test of this folde
 One control plane a session, a namespace a test. Nothing runs pods.
 """
 
-import json
 import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
-from cluster.places import CHECKOUT, cache_folder
+from cluster.places import CHECKOUT
+from controlplane.planes import Kubectl, establish_kinds, kubectl_of
 from controlplane.rest_stage import RestStage, rest_stage
-
-Manifest = dict[str, Any]
-Answer = subprocess.CompletedProcess[str]
-Kubectl = Callable[..., Answer]
 
 _numbers = count(1)
 
@@ -35,33 +28,14 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 
 @pytest.fixture(scope="session")
 def kubectl(control_plane: ControlPlane) -> Kubectl:
-    """Run kubectl as administrator: ``kubectl("apply", manifest)`` hands it over as ``-f -``."""
-    binaries = Binaries(cache_folder(os.environ), os.environ)
-    binaries.ensure(["kubectl"])
-    command = [str(binaries.path("kubectl")), f"--kubeconfig={control_plane.kubeconfig}"]
-
-    def run(*arguments: str | Manifest, check: bool = True) -> Answer:
-        words = [one for one in arguments if isinstance(one, str)]
-        manifests = [one for one in arguments if not isinstance(one, str)]
-        answer = subprocess.run(
-            [*command, *words, *(["-f", "-"] if manifests else [])],
-            input="\n---\n".join(json.dumps(one) for one in manifests),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert not check or answer.returncode == 0, answer.stderr
-        return answer
-
-    return run
+    """Run kubectl as administrator."""
+    return kubectl_of(control_plane)
 
 
 @pytest.fixture(scope="session")
 def crds(kubectl: Kubectl) -> list[str]:
     """The shipped CRDs, applied and established; their names."""
-    applied = kubectl("apply", "-o", "name", "-f", str(CHECKOUT / "crds")).stdout.split()
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", *applied)
-    return applied
+    return establish_kinds(kubectl)
 
 
 @pytest.fixture

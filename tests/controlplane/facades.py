@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
-from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
-from cluster.places import CHECKOUT, cache_folder
 from cluster.ports import random_free
-from controlplane.operators import Admin, Manifest, until, write_kubeconfig
+from controlplane.operators import Admin, until, write_kubeconfig
+from controlplane.planes import rendered
 
 START_SECONDS = 100.0
 PASSWORD = "a long word for tests"
@@ -167,7 +165,8 @@ def installed_facades(
 ) -> Iterator[Facades]:
     """Install the chart's account, Secret and rights; processes end with the block."""
     rights = ("ServiceAccount", "Secret", "Role", "RoleBinding")
-    documents = [one for one in _rendered(namespace) if one["kind"] in rights]
+    values = f"rest.enabled=true,rest.namespace={namespace}"
+    documents = [one for one in rendered(namespace, values, "rest") if one["kind"] in rights]
     kubectl("apply", "-n", namespace, *documents)
     token = kubectl("create", "token", "mlz-rest", "-n", namespace, "--duration=10h").stdout
     folder.mkdir(parents=True, exist_ok=True)
@@ -177,16 +176,3 @@ def installed_facades(
         yield made
     finally:
         made.stop()
-
-
-def _rendered(namespace: str) -> list[Manifest]:
-    binaries = Binaries(cache_folder(os.environ), os.environ)
-    binaries.ensure(["helm"])
-    chart = str(CHECKOUT / "charts" / "mlz-operator")
-    values = f"rest.enabled=true,rest.namespace={namespace}"
-    answer = subprocess.run(
-        [str(binaries.path("helm")), "template", "mlz", chart, f"--namespace={namespace}",
-         f"--set={values}", "--show-only=templates/rest.yaml"],
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    return [one for one in yaml.safe_load_all(answer.stdout) if one]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +21,9 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
-from cluster.places import CHECKOUT, cache_folder
 from cluster.ports import random_free
+from controlplane.planes import rendered
 from mlz.cluster import kinds
 from mlz.model.asset import EngineType, Inspection
 from mlz.model.report import to_message
@@ -363,7 +362,8 @@ def installed(
     plane: ControlPlane, kubectl: Callable[..., Any], namespace: str, folder: Path
 ) -> Iterator[Installation]:
     """Install the chart's account, rights and defaults; processes end with the block."""
-    documents = list(_rendered(namespace))
+    watched = f"watchNamespaces={{{namespace}}}"
+    documents = rendered(namespace, watched, "account", "rbac", "defaults")
     rights = [one for one in documents if one["kind"] != "ConfigMap"]
     kubectl("apply", "-n", namespace, *rights)
     defaults = next(one for one in documents if one["kind"] == "ConfigMap")
@@ -377,28 +377,6 @@ def installed(
         yield made
     finally:
         made.stop()
-
-
-def _rendered(namespace: str) -> Iterable[Manifest]:
-    binaries = Binaries(cache_folder(os.environ), os.environ)
-    binaries.ensure(["helm"])
-    shown = [f"--show-only=templates/{name}.yaml" for name in ("account", "rbac", "defaults")]
-    answer = subprocess.run(
-        [
-            str(binaries.path("helm")),
-            "template",
-            "mlz",
-            str(CHECKOUT / "charts" / "mlz-operator"),
-            f"--namespace={namespace}",
-            f"--set=watchNamespaces={{{namespace}}}",
-            *shown,
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return [one for one in yaml.safe_load_all(answer.stdout) if one]
 
 
 def write_kubeconfig(admin: Path, path: Path, token: str) -> None:

@@ -21,10 +21,11 @@ from mlz.api.conditions import timestamp
 from mlz.cluster import kinds
 from mlz.cluster.cache import Body
 from mlz.cluster.client import Manifest
-from mlz.rest.directory import is_leaving, title_of
+from mlz.rest.directory import is_leaving
+from mlz.rest.documents.bodies import annotation, display_name
 from mlz.rest.problems import Code, Refusal
 from mlz.rest.titles import Titles, duplicate_name
-from mlz.rest.world import Compute, TakenError, World, note_of
+from mlz.rest.world import Compute, TakenError, World
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +71,9 @@ def claim_on(version: Body, service: str) -> Claim | None:
     return claim_at(version, names.claim_annotation(service))
 
 
-def claim_at(version: Body, annotation: str) -> Claim | None:
+def claim_at(version: Body, note: str) -> Claim | None:
     """The claim that an annotation of a model version holds."""
-    deployment, _, rest = (note_of(version, annotation) or "").partition(" ")
+    deployment, _, rest = (annotation(version, note) or "").partition(" ")
     token, _, since = rest.partition(" ")
     return Claim(deployment, token, since) if deployment else None
 
@@ -181,7 +182,7 @@ class Claims:
         known = self._world.live(kinds.DEPLOYMENT, name)
         if known is not None:
             raise TakenError(kinds.DEPLOYMENT, name, known)
-        self.titles.check(title_of(manifest), name)
+        self.titles.check(display_name(manifest), name)
         spec = manifest["spec"]
         serving_id = spec.get("servingId")
         rivals = self._world.by_serving_id(serving_id) if serving_id else []
@@ -222,13 +223,13 @@ class Claims:
             raise
 
     def _replayed(self, manifest: Manifest, taken: TakenError) -> Body:
-        key = note_of(manifest, names.ANNOTATION_IDEMPOTENCY_KEY)
+        key = annotation(manifest, names.ANNOTATION_IDEMPOTENCY_KEY)
         known = taken.body
         if known is None or is_leaving(known):
             text = f"deployment '{taken.name}' is being deleted; try again"
             raise Refusal(Code.CONFLICT, text)
-        if key is None or note_of(known, names.ANNOTATION_IDEMPOTENCY_KEY) != key:
-            raise duplicate_name(title_of(manifest), known)
+        if key is None or annotation(known, names.ANNOTATION_IDEMPOTENCY_KEY) != key:
+            raise duplicate_name(display_name(manifest), known)
         return self._finished(known)
 
     def _finish(self, body: Body) -> None:
@@ -240,7 +241,7 @@ class Claims:
 
     def _finished(self, body: Body) -> Body:
         """The rest of a creation that somebody else has begun."""
-        if note_of(body, names.ANNOTATION_REQUEST) is None:
+        if annotation(body, names.ANNOTATION_REQUEST) is None:
             return self._world.release(kinds.DEPLOYMENT, body)
         wish = self._wish(body, makes=False)
         if wish is None or self._world.live(kinds.MODEL_VERSION, wish.version) is None:
@@ -389,6 +390,6 @@ def _pointing_back(version: str, before: Body) -> Compute:
 
 
 def _is_abandoned(body: Body, made_before: datetime) -> bool:
-    if note_of(body, names.ANNOTATION_REQUEST) is None:
+    if annotation(body, names.ANNOTATION_REQUEST) is None:
         return False
     return datetime.fromisoformat(body["metadata"]["creationTimestamp"]) < made_before

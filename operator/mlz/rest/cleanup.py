@@ -6,7 +6,7 @@ nothing. A manifest goes before the resource that names it, so that none is ever
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,9 @@ from mlz.api.parsing import Body
 from mlz.cluster import kinds
 from mlz.cluster.kinds import Kind
 from mlz.rest.arrival import UPLOAD_PREFIX
-from mlz.rest.directory import guid_of, title_of
+from mlz.rest.directory import guid_of
+from mlz.rest.documents.bodies import display_name, part
+from mlz.rest.documents.related import uses_version
 from mlz.rest.problems import Code, Refusal, retry_after
 from mlz.rest.unfinished import (
     Manifests,
@@ -160,24 +162,18 @@ def _uses(deployment: Body, versions: list[Body]) -> bool:
     """Whether a deployment wants or serves one of the versions, by name or by its bytes' URI."""
     by_name = {version["metadata"]["name"] for version in versions}
     by_uri = {uri for version in versions if (uri := uri_of(version))}
-    asset = (deployment.get("spec") or {}).get("asset") or {}
-    return asset.get("uri") in by_uri or not by_name.isdisjoint(_named(deployment))
-
-
-def _named(deployment: Body) -> Iterator[str | None]:
-    spec, status = deployment.get("spec") or {}, deployment.get("status") or {}
-    yield (spec.get("asset") or {}).get("modelVersion")
-    for asset in (status.get("asset") or {}).values():
-        yield (asset or {}).get("version")
+    if part(deployment, "spec", "asset").get("uri") in by_uri:
+        return True
+    return any(uses_version(deployment, name) for name in by_name)
 
 
 def _deployed(model: Body, users: list[Body]) -> Refusal:
-    shown = ", ".join(f"'{title_of(one)}'" for one in users[:_NAMED_AT_MOST])
+    shown = ", ".join(f"'{display_name(one)}'" for one in users[:_NAMED_AT_MOST])
     more = f" and {len(users) - _NAMED_AT_MOST} more" if len(users) > _NAMED_AT_MOST else ""
     return Refusal(
         Code.MODEL_DEPLOYED,
-        f"model '{title_of(model)}' is in use by {shown}{more}; delete these deployments first",
-        [{"deployment": guid_of(one), "name": title_of(one)} for one in users[:_NAMED_AT_MOST]],
+        f"model '{display_name(model)}' is in use by {shown}{more}; delete these deployments first",
+        [{"deployment": guid_of(one), "name": display_name(one)} for one in users[:_NAMED_AT_MOST]],
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from mlz.api import names
 from mlz.cluster.cache import Body, Cache
 from mlz.cluster.kinds import Kind
+from mlz.rest.documents.bodies import deployment_guid, display_name, uid_of
 
 Entry = tuple[str, str, str]
 
@@ -72,14 +73,7 @@ def is_leaving(body: Body) -> bool:
 
 def guid_of(body: Body) -> str:
     """The public id of a resource."""
-    spec = body.get("spec") or {}
-    chosen = spec.get("guid") if body["kind"] == names.DEPLOYMENT else None
-    return str(chosen or body["metadata"]["uid"])
-
-
-def title_of(body: Body) -> str:
-    """The name for people."""
-    return str((body.get("spec") or {}).get("displayName") or body["metadata"]["name"])
+    return deployment_guid(body) if body["kind"] == names.DEPLOYMENT else uid_of(body)
 
 
 def _entries(body: Body) -> Iterator[Entry]:
@@ -87,7 +81,7 @@ def _entries(body: Body) -> Iterator[Entry]:
         return
     kind, spec = body["kind"], body.get("spec") or {}
     yield kind, GUID, guid_of(body)
-    yield kind, TITLE, title_of(body)
+    yield kind, TITLE, display_name(body)
     held = {
         SERVING_ID: spec.get("servingId"),
         VERSION: (spec.get("asset") or {}).get("modelVersion"),

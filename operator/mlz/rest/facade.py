@@ -28,7 +28,6 @@ from mlz.rest.identity.login import Door
 from mlz.rest.identity.roles import Owners
 from mlz.rest.imports import Importer
 from mlz.rest.keyring import Keyring
-from mlz.rest.metrics import Metrics
 from mlz.rest.problems import Code, Refusal
 from mlz.rest.titles import Titles
 from mlz.rest.turnstile import Turnstile
@@ -71,7 +70,6 @@ class Facade:
     imports: Imports | None
     cleaner: Cleaner
     scoring: httpx.AsyncClient
-    metrics: Metrics
     clock: Callable[[], datetime]
 
     @property

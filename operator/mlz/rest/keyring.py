@@ -59,7 +59,6 @@ class Keyring:
         self._lifetimes = lifetimes
         self._clock = clock
         self._pause = pause
-        self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._read_at = 0.0
         self._known = Known(Account(), our_issuer((), terms))
@@ -138,6 +137,6 @@ class Keyring:
         return keys.rotated(account, self._clock(), self._lifetimes, keys.new_jwk)
 
     def _keep(self, account: Account) -> None:
-        with self._lock:
-            if account != self._known.account:
-                self._known = Known(account, our_issuer(account.keys, self.terms))
+        """Only who holds ``_reading`` calls it, so that no older account comes back."""
+        if account != self._known.account:
+            self._known = Known(account, our_issuer(account.keys, self.terms))

@@ -82,12 +82,12 @@ def serve(settings: RestSettings) -> int:
     # It warns of each malformed body, which its sender is told.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     metrics = Metrics()
-    app = create_app(partial(_facade, settings, metrics), metrics)
+    app = create_app(partial(_facade, settings), metrics)
     return run(app, settings, metrics, partial(leave, app))
 
 
 @asynccontextmanager
-async def _facade(settings: RestSettings, metrics: Metrics) -> AsyncIterator[Facade]:
+async def _facade(settings: RestSettings) -> AsyncIterator[Facade]:
     async with AsyncExitStack() as stack:
         writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
         asyncio.get_running_loop().set_default_executor(writers)
@@ -101,7 +101,7 @@ async def _facade(settings: RestSettings, metrics: Metrics) -> AsyncIterator[Fac
         await asyncio.to_thread(_wait_for_lists, reflectors, settings.namespace)
         scoring = httpx.AsyncClient(timeout=_SCORING_SECONDS, trust_env=False)
         await stack.enter_async_context(scoring)
-        facade = _assembled(settings, metrics, world, keyring, scoring)
+        facade = _assembled(settings, world, keyring, scoring)
         for seconds, work in (
             (RENEWAL_SECONDS, keyring.renew),
             (settings.unfinished_seconds * 2, partial(_tidy, facade)),
@@ -141,7 +141,6 @@ def _keyring(settings: RestSettings, client: KubeClient) -> Keyring:
 
 def _assembled(
     settings: RestSettings,
-    metrics: Metrics,
     world: World,
     keyring: Keyring,
     scoring: httpx.AsyncClient,
@@ -166,7 +165,6 @@ def _assembled(
             settings.clean_up_seconds,
         ),
         scoring=scoring,
-        metrics=metrics,
         clock=_now,
     )
 

@@ -12,7 +12,8 @@ from mlz.api import names
 from mlz.cluster import kinds
 from mlz.cluster.cache import Body
 from mlz.cluster.client import Manifest
-from mlz.rest.directory import is_leaving, title_of
+from mlz.rest.directory import is_leaving
+from mlz.rest.documents.bodies import display_name
 from mlz.rest.documents.naming import resource_name
 from mlz.rest.problems import Code, Refusal
 from mlz.rest.world import Compute, World
@@ -47,7 +48,7 @@ class Titles:
         Raises:
             Refusal: duplicate_deployment_name: another one was given the name meanwhile.
         """
-        title, name = title_of(body), body["metadata"]["name"]
+        title, name = display_name(body), body["metadata"]["name"]
         for rival in self._labelled(title):
             rival_name = rival["metadata"]["name"]
             if rival_name != name:
@@ -91,7 +92,7 @@ class Titles:
         if rival == name:
             return
         body = self._world.live(kinds.DEPLOYMENT, rival)
-        if body is not None and not is_leaving(body) and title_of(body) == title:
+        if body is not None and not is_leaving(body) and display_name(body) == title:
             raise duplicate_name(title, body)
 
     def _labelled(self, title: str) -> list[Body]:
@@ -101,7 +102,7 @@ class Titles:
 def duplicate_name(title: str, holder: Body) -> Refusal:
     """Another deployment has the name, or has had it and keeps the resource's name."""
     name = holder["metadata"]["name"]
-    if title_of(holder) == title:
+    if display_name(holder) == title:
         text = f"deployment '{name}' has the name '{title}'; choose another"
     else:
         text = f"the name '{title}' was that of deployment '{name}' once; choose another"
@@ -117,7 +118,7 @@ def _without_wish(title: str) -> Compute:
 
     def compute(body: Body) -> Manifest:
         labels = body["metadata"].get("labels") or {}
-        if labels.get(names.LABEL_RENAMED) != _label(title) or title_of(body) == title:
+        if labels.get(names.LABEL_RENAMED) != _label(title) or display_name(body) == title:
             return {}
         return {"metadata": {"labels": {names.LABEL_RENAMED: None}}}
 

@@ -19,6 +19,7 @@ from mlz.cluster.kinds import Kind
 from mlz.cluster.reflector import Collection, Mirror, list_anew, pages
 from mlz.rest import directory
 from mlz.rest.directory import Directory, is_leaving
+from mlz.rest.documents.bodies import annotation
 from mlz.rest.merging import is_done, merged
 from mlz.rest.ownership import given_up
 from mlz.rest.problems import Code, Refusal
@@ -181,7 +182,7 @@ class World:
                 return self._seen(self.tries.outlast(lambda: self._post(kind, wanted)))
             except ApiConflictError as error:
                 known = self.live(kind, name)
-                if known is not None and note_of(known, names.ANNOTATION_REQUEST) == mark:
+                if known is not None and annotation(known, names.ANNOTATION_REQUEST) == mark:
                     return known  # an earlier try got through, and only its answer was lost
                 if known is not None:
                     raise TakenError(kind, name, known) from error
@@ -329,14 +330,8 @@ class World:
         return body
 
 
-def note_of(body: Body, annotation: str) -> str | None:
-    """The value of an annotation, or None."""
-    value: str | None = (body["metadata"].get("annotations") or {}).get(annotation)
-    return value
-
-
 def _is_unfinished(body: Body, made_before: str) -> bool:
-    if note_of(body, names.ANNOTATION_REQUEST) is None:
+    if annotation(body, names.ANNOTATION_REQUEST) is None:
         return False
     is_young: bool = body["metadata"]["creationTimestamp"] >= made_before
     return is_young or bool(body["kind"] == names.DEPLOYMENT)
@@ -353,7 +348,7 @@ def _release_patch(body: Body) -> dict[str, Any]:
     kept = given_up(body["metadata"].get("managedFields") or ())
     if kept is not None:
         meta["managedFields"] = kept
-    if note_of(body, names.ANNOTATION_REQUEST) is not None:
+    if annotation(body, names.ANNOTATION_REQUEST) is not None:
         meta["annotations"] = {names.ANNOTATION_REQUEST: None}
     return {"metadata": meta} if meta else {}
 

@@ -16,11 +16,10 @@ from mlz.api import names
 from mlz.api.conditions import timestamp
 from mlz.cluster import kinds
 from mlz.rest.claims import Claim, Claims, claim_on
-from mlz.rest.directory import title_of
+from mlz.rest.documents.bodies import annotation, display_name
 from mlz.rest.problems import Code, Refusal
 from mlz.rest.stale import drop_stale_claims
 from mlz.rest.titles import Titles
-from mlz.rest.world import note_of
 
 Manifest = dict[str, Any]
 SEEDS = int(os.environ.get("MLZ_FUZZ", "20"))
@@ -97,7 +96,7 @@ def test_a_deployment_has_the_claim_and_carries_no_mark(scene: Scene) -> None:
     claim = scene.claim()
     assert claim is not None
     assert claim.deployment == "churn"
-    assert note_of(made, names.ANNOTATION_REQUEST) is None
+    assert annotation(made, names.ANNOTATION_REQUEST) is None
 
 
 @pytest.mark.parametrize(
@@ -436,7 +435,7 @@ def test_a_retry_ends_what_its_first_try_began(scene: Scene) -> None:
     body = scene.claims.create(a_manifest(key="k"))
 
     assert scene.deployments() == ["churn"]
-    assert note_of(body, names.ANNOTATION_REQUEST) is None
+    assert annotation(body, names.ANNOTATION_REQUEST) is None
 
 
 def test_nobody_is_told_of_success_when_the_cluster_falls_silent(scene: Scene) -> None:
@@ -539,7 +538,7 @@ class Play:
     def duplicates(self) -> list[Any]:
         found = self.server.all("MLzDeployment")
         held = [(one["spec"]["asset"]["modelVersion"], "version") for one in found]
-        titles: list[Any] = [(title_of(one), "title") for one in found]
+        titles: list[Any] = [(display_name(one), "title") for one in found]
         return [one for one in held + titles if (held + titles).count(one) > 1]
 
     def broken_promises(self) -> list[str]:
@@ -555,7 +554,7 @@ class Play:
         return [
             one["metadata"]["name"]
             for one in self.server.all("MLzDeployment")
-            if note_of(one, names.ANNOTATION_REQUEST)
+            if annotation(one, names.ANNOTATION_REQUEST)
         ]
 
     def idle_claims(self) -> list[Claim]:
@@ -620,7 +619,7 @@ def test_who_is_refused_for_another_finds_the_other_there() -> None:
 
         there = play.server.all("MLzDeployment")
         held = {one["spec"]["asset"]["modelVersion"] for one in there}
-        titles = {title_of(one) for one in there}
+        titles = {display_name(one) for one in there}
         for name, told in play.told.items():
             version, title = play.wanted[name]
             is_there = {Code.DUPLICATE_DEPLOYMENT: version in held}

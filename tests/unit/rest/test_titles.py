@@ -9,7 +9,7 @@ from fakes.apiserver import FakeApiServer, Request
 from fakes.facade import Replica
 from mlz.api import names
 from mlz.cluster import kinds
-from mlz.rest.directory import title_of
+from mlz.rest.documents.bodies import display_name
 from mlz.rest.problems import Code, Refusal
 from mlz.rest.titles import Titles
 
@@ -27,7 +27,7 @@ def a_manifest(name: str) -> Manifest:
 def title(server: FakeApiServer, name: str) -> str:
     body = server.find("MLzDeployment", name)
     assert body is not None
-    return title_of(body)
+    return display_name(body)
 
 
 def label(server: FakeApiServer, name: str) -> str | None:
@@ -50,7 +50,7 @@ def test_a_deployment_gets_another_name_and_keeps_its_resource(server: FakeApiSe
     body = titles.rename("churn", "Churn of 2030", renaming("Churn of 2030"))
 
     assert body is not None
-    assert title_of(body) == "Churn of 2030"
+    assert display_name(body) == "Churn of 2030"
     assert [one["metadata"]["name"] for one in server.all("MLzDeployment")] == ["churn"]
 
 

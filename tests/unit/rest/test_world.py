@@ -17,8 +17,9 @@ from fakes.facade import Replica
 from mlz.api import names
 from mlz.cluster import kinds
 from mlz.cluster.client import ApiConflictError, ApiOutageError, ApiRefusalError
+from mlz.rest.documents.bodies import annotation
 from mlz.rest.problems import Code, Refusal
-from mlz.rest.world import TakenError, note_of
+from mlz.rest.world import TakenError
 
 Manifest = dict[str, Any]
 LATER = "2031-01-01T00:00:00Z"
@@ -215,8 +216,8 @@ def test_what_was_made_is_known_at_once_and_owned_by_nobody(server: FakeApiServe
 
     known = world.deployment(made["metadata"]["uid"])
     assert known == made
-    assert note_of(made, names.ANNOTATION_CREATED_BY) == "ada"
-    assert note_of(made, names.ANNOTATION_REQUEST) is None
+    assert annotation(made, names.ANNOTATION_CREATED_BY) == "ada"
+    assert annotation(made, names.ANNOTATION_REQUEST) is None
     assert "managedFields" not in made["metadata"]
     assert managers(server) == ["f:metadata"], "our notes stay ours, and nothing else"
 
@@ -286,7 +287,7 @@ def test_a_lost_answer_makes_no_second_one_and_no_duplicate(
 
     assert len(server.all("MLzDeployment")) == 1
     assert world.deployment(made["metadata"]["uid"]) == made
-    assert note_of(made, names.ANNOTATION_REQUEST) is None
+    assert annotation(made, names.ANNOTATION_REQUEST) is None
 
 
 def test_a_conflict_over_something_else_is_tried_again(server: FakeApiServer) -> None:

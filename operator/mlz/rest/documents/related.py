@@ -109,4 +109,5 @@ def is_of_model(related: Related, model: str) -> bool:
 
 def uses_version(deployment: Body, version: str) -> bool:
     """Whether a deployment wants or serves a version, by the version's name."""
-    return version in {wanted_version_name(deployment), active_version_name(deployment)}
+    told = part(deployment, "status", "asset", "target").get("version")
+    return version in {wanted_version_name(deployment), told, active_version_name(deployment)}
