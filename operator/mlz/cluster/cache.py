@@ -2,11 +2,13 @@
 What is watched, as it was last seen: the only place that facts are read from.
 
 Thread-safe. An older event never overwrites what a write of ours has brought back already
-(resourceVersions of one kind are ordered numbers since Kubernetes 1.35; Source: KEP-5504).
+(resourceVersions of one kind are ordered numbers since Kubernetes 1.35; Source: KEP-5504), not even
+where another object has taken the name: events of two uids come in any order. And an object that is
+known to be deleted never comes back, though a late answer may still hold it: a uid lives once.
 """
 
 import threading
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +18,8 @@ from mlz.cluster.kinds import Kind
 Body = Mapping[str, Any]
 Address = tuple[str, str, str]
 
+_MOST_DEAD = 10_000
+
 
 class Cache:
     """Objects by kind, namespace and name, with indexes by owner and by deployment label."""
@@ -23,16 +27,19 @@ class Cache:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._objects: dict[Address, Body] = {}
+        self._dead: OrderedDict[str, None] = OrderedDict()
         self._by_owner: dict[str, set[Address]] = defaultdict(set)
         self._by_deployment: dict[tuple[str, str], set[Address]] = defaultdict(set)
         self._by_kind: dict[tuple[str, str], set[Address]] = defaultdict(set)
 
     def put(self, body: Body) -> bool:
-        """Keep an object unless it is older than the one we have; answers whether it was kept."""
+        """Keep an object unless it is dead or older than what we have; answers whether it was."""
         address = _address(body)
         with self._lock:
             known = self._objects.get(address)
-            if known is not None and not _is_newer(body, known):
+            if body["metadata"]["uid"] in self._dead:
+                return False
+            if known is not None and _version(body) <= _version(known):
                 return False
             if known is not None:
                 self._unindex(address, known)
@@ -42,11 +49,14 @@ class Cache:
             return True
 
     def drop(self, body: Body) -> bool:
-        """Forget a deleted object, unless one of another uid took its name meanwhile."""
-        address = _address(body)
+        """Forget a deleted object for good; False where it was not known by its uid."""
+        address, uid = _address(body), body["metadata"]["uid"]
         with self._lock:
+            self._dead[uid] = None
+            if len(self._dead) > _MOST_DEAD:
+                self._dead.popitem(last=False)
             known = self._objects.get(address)
-            if known is None or known["metadata"]["uid"] != body["metadata"]["uid"]:
+            if known is None or known["metadata"]["uid"] != uid:
                 return False
             self._unindex(address, known)
             del self._objects[address]
@@ -115,11 +125,8 @@ def _address(body: Body) -> Address:
     return body["kind"], meta.get("namespace", ""), meta["name"]
 
 
-def _is_newer(body: Body, known: Body) -> bool:
-    new, old = body["metadata"], known["metadata"]
-    if new["uid"] != old["uid"]:
-        return str(new.get("creationTimestamp", "")) >= str(old.get("creationTimestamp", ""))
-    return int(new["resourceVersion"]) > int(old["resourceVersion"])
+def _version(body: Body) -> int:
+    return int(body["metadata"]["resourceVersion"])
 
 
 def _slim(body: Body) -> Body:

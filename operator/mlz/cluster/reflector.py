@@ -7,7 +7,6 @@ kopf. A thread a collection. Nothing is lost for good: what a watch missed, the 
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,21 +23,13 @@ Listener = Callable[[Body], None]
 _WATCH_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
-_MOST_DEAD = 10_000
 
 
 class Mirror:
-    """
-    The cache with a memory of the dead and with listeners; safe to use from many threads.
-
-    An object that is known to be deleted never comes back, though a list that began before may
-    still hold it: a uid lives once.
-    """
+    """The cache with listeners; safe to use from many threads."""
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
-        self._lock = threading.Lock()
-        self._dead: OrderedDict[str, None] = OrderedDict()
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
@@ -47,19 +38,12 @@ class Mirror:
 
     def put(self, body: Body) -> None:
         """An object as somebody has seen it."""
-        with self._lock:
-            news = body["metadata"]["uid"] not in self._dead and self.cache.put(body)
-        if news:
+        if self.cache.put(body):
             self._tell(body)
 
     def bury(self, body: Body) -> None:
         """An object that does not exist any more."""
-        with self._lock:
-            self._dead[body["metadata"]["uid"]] = None
-            if len(self._dead) > _MOST_DEAD:
-                self._dead.popitem(last=False)
-            news = self.cache.drop(body)
-        if news:
+        if self.cache.drop(body):
             self._tell(body)
 
     def _tell(self, body: Body) -> None:

@@ -1,6 +1,7 @@
 """What is watched, as it was last seen: newest wins, indexes agree, threads do no harm."""
 
 import threading
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -19,7 +20,6 @@ def an_object(name: str = "one", version: int = 1, **overrides: Any) -> dict[str
         "name": name,
         "namespace": overrides.get("namespace", "models"),
         "uid": overrides.get("uid", f"uid-of-{name}"),
-        "creationTimestamp": overrides.get("created", "2030-01-01T00:00:00Z"),
         "resourceVersion": str(version),
         "labels": {},
     }
@@ -50,16 +50,10 @@ def version_of(cache: Cache, name: str = "one") -> int | None:
         ),
         pytest.param(an_object(version=10), an_object(version=10), 10, id="the same again"),
         pytest.param(
-            an_object(version=10),
-            an_object(version=5, uid="new", created="2030-01-02T00:00:00Z"),
-            5,
-            id="one that was made anew, whatever its version",
+            an_object(version=10), an_object(version=11, uid="new"), 11, id="one made anew"
         ),
         pytest.param(
-            an_object(version=10, uid="new", created="2030-01-02T00:00:00Z"),
-            an_object(version=99),
-            10,
-            id="a late word of one that is gone",
+            an_object(version=11, uid="new"), an_object(version=10), 11, id="a late word of the old"
         ),
     ],
 )
@@ -103,6 +97,31 @@ def test_the_late_death_of_an_old_object_spares_its_successor() -> None:
     assert not cache.drop(an_object(uid="old", version=99))
 
     assert version_of(cache) == 1
+
+
+def test_what_is_dead_never_comes_back() -> None:
+    """A write of ours may be answered after the event that tells of the deletion."""
+    cache = Cache()
+    cache.put(an_object(version=1))
+    cache.drop(an_object(version=3))
+
+    assert not cache.put(an_object(version=2))
+
+    assert version_of(cache) is None
+    assert cache.put(an_object(version=4, uid="new"))
+
+
+def test_events_of_the_old_and_the_new_object_of_a_name_come_in_any_order() -> None:
+    """Watches are taken apart by uid, so only each object's own events are in order."""
+    old = [("put", an_object(version=1)), ("put", an_object(version=2)),
+           ("drop", an_object(version=3))]  # fmt: skip
+    new = [("put", an_object(version=4, uid="new")), ("put", an_object(version=5, uid="new"))]
+    for places in combinations(range(5), len(old)):
+        cache, olds, news = Cache(), iter(old), iter(new)
+        for number in range(5):
+            verb, body = next(olds if number in places else news)
+            getattr(cache, verb)(body)
+        assert version_of(cache) == 5, places
 
 
 def test_forgetting_what_is_unknown_is_nothing() -> None:
