@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakes.ownership import FieldOwners
+from mlz.api import names
 from mlz.cluster import kinds
 from mlz.cluster.client import ApiConflictError, ApiOutageError, ApiRefusalError
 from mlz.cluster.kinds import Kind
@@ -127,7 +128,9 @@ class FakeApiServer:
         body = self._new(manifest) | copied(_appliable(manifest, "", keep_status=True))
         meta = body["metadata"] = {**self._new(manifest)["metadata"], **body["metadata"]}
         if "name" not in meta:
-            meta["name"] = f"{meta.pop('generateName')}{self._uids}"
+            # Cut, and in no order, as the real one's names are.
+            suffix = names.full_hash(str(self._uids))[:5]
+            meta["name"] = meta.pop("generateName")[:58] + suffix
         address = (kind.kind, meta["namespace"], meta["name"])
         if address in self._objects:
             raise ApiConflictError(409, f"{meta['name']} already exists")
