@@ -21,7 +21,7 @@ from cluster.ports import random_free
 from controlplane.operators import Admin, until, write_kubeconfig
 from controlplane.planes import rendered
 
-START_SECONDS = 100.0
+START_SECONDS = 240.0
 PASSWORD = "a long word for tests"
 ROLES = ("sysadm", "mladm", "devuser", "apiuser", "appuser")
 ISSUER = "https://mlz.test"

@@ -34,7 +34,7 @@ Manifest = dict[str, Any]
 HEX = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 # What an API server that goes away, or an object that does, looks like to a client.
 AWAY = (ApiException, HTTPError, OSError)
-DEADLINE_SECONDS = 45.0
+DEADLINE_SECONDS = 120.0
 POLL_SECONDS = 0.1
 SCHEMA = Schema(classes=("no", "yes"))
 PATHS = {

@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from cluster.node_config import NODE_ADDRESS
 from e2e import manifests
@@ -28,9 +30,9 @@ from e2e.store import AssetStore
 from mlz.cluster.client import KubeClient
 
 _numbers = count(1)
-_FLEET = int(os.environ.get("MLZ_E2E_FLEET", "20"))
+_FLEET = int(os.environ.get("MLZ_E2E_FLEET", "12"))
 _FIGURES = pytest.StashKey[Figures]()
-_SCORING_ONLY = ("test_answers", "test_bad_requests")
+_SERVING = ("test_answers", "test_bad_requests", "test_lifecycle")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,16 +41,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    The audit comes last: it looks at what all other tests have made the operator do.
-
-    Where several processes share the work (hack/test does it for files that leave the operator
-    alone), a file stays whole, and so do two that use the same models.
-    """
+    """The audit comes last: it looks at what all other tests have made the operator do."""
     items.sort(key=lambda item: item.path.stem == "test_audit")
-    for item in items:
-        group = "serving" if item.path.stem in _SCORING_ONLY else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+class _Sharing(LoadScopeScheduling):
+    """Several processes share files, not tests; those that use the same models go together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.split("::")[0]).stem
+        return "serving" if file in _SERVING else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Sharing:
+    """How hack/test runs the files that leave the operator alone."""
+    return _Sharing(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

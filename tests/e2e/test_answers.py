@@ -69,7 +69,8 @@ def _furthest(served: Served, rows: Rows, requests: list[Request], clients: int 
     How far an answer is from the library's at most.
 
     Some models answer a row alone otherwise than among others (magika: by 1e-3, another kernel):
-    the library's own answer to the row alone is as good as that to the batch that was sent.
+    the library's own answer to the row alone, or to the rows that were sent, is as good as that to
+    all rows at once, which costs least.
     """
 
     def score(request: Request) -> list[list[float]]:
@@ -78,18 +79,18 @@ def _furthest(served: Served, rows: Rows, requests: list[Request], clients: int 
 
     with ThreadPoolExecutor(clients) as pool:
         answers = list(pool.map(score, requests))
+    whole = rows.library(0, len(rows.records))
     return max(
-        _distance(rows, request, np.array(found))
+        _distance(rows, request, np.array(found), whole[slice(*request)])
         for request, found in zip(requests, answers, strict=True)
     )
 
 
-def _distance(rows: Rows, request: Request, found: "np.ndarray") -> float:
-    start, stop = request
-    together = rows.library(start, stop)
-    assert found.shape == together.shape
-    distance = np.abs(found - together).max(axis=1)
+def _distance(rows: Rows, request: Request, found: "np.ndarray", among_all: "np.ndarray") -> float:
+    assert found.shape == among_all.shape
+    distance = np.abs(found - among_all).max(axis=1)
     if distance.max() > TOLERANCE:
-        alone = np.concatenate([rows.library(row, row + 1) for row in range(start, stop)])
-        distance = np.minimum(distance, np.abs(found - alone).max(axis=1))
+        alone = np.concatenate([rows.library(row, row + 1) for row in range(*request)])
+        for other in (rows.library(*request), alone):
+            distance = np.minimum(distance, np.abs(found - other).max(axis=1))
     return float(distance.max())
