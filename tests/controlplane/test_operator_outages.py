@@ -11,6 +11,7 @@ import pytest
 from cluster.controlplane import ControlPlane
 from controlplane.operators import (
     CHILDREN,
+    DEADLINE_SECONDS,
     Admin,
     Installation,
     Kubelet,
@@ -119,7 +120,8 @@ def test_killed_at_random_moments_everything_converges_and_nothing_is_left_over(
 
     until(lambda: not admin.children(names[2]), "what was deleted has no children")
     until(lambda: not orphans(admin), "nothing belongs to nobody")
-    assert restarted_by_nobody(admin)
+    # One made anew may take over its predecessor's workload, where no garbage collector was sooner.
+    assert {name: revision(admin, name) for name in names[3:]} == dict.fromkeys(names[3:], "1")
 
 
 def orphans(admin: Admin) -> list[str]:
@@ -138,13 +140,10 @@ def orphans(admin: Admin) -> list[str]:
     ]
 
 
-def restarted_by_nobody(admin: Admin) -> bool:
-    """Each workload had one pod template in its life: Kubernetes counts them."""
-    revisions = [
-        one["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
-        for one in admin.all("Deployment")
-    ]
-    return set(revisions) == {"1"}
+def revision(admin: Admin, name: str) -> str:
+    """How many pod templates a workload has had in its life: Kubernetes counts them."""
+    body = admin.find("Deployment", name) or {"metadata": {"annotations": {}}}
+    return str(body["metadata"]["annotations"].get("deployment.kubernetes.io/revision"))
 
 
 def test_watches_that_were_cut_are_taken_up_again(home: Installation, admin: Admin) -> None:
@@ -158,10 +157,13 @@ def test_watches_that_were_cut_are_taken_up_again(home: Installation, admin: Adm
     home.plane.resume()
     until(lambda: admin.deploy("during"), "the API server answers again")
 
-    until(lambda: alive(home), "an operator leads", TAKEOVER_SECONDS)
-    admin.becomes("during", "ACTIVE")
+    until(
+        lambda: alive(home) and admin.state("during") == "ACTIVE",
+        "what came meanwhile is ACTIVE",
+        TAKEOVER_SECONDS + DEADLINE_SECONDS,
+    )
     admin.delete("Service", "before")
-    until(lambda: admin.find("Service", "before"), "a deletion is noticed again")
+    until(lambda: alive(home) and admin.find("Service", "before"), "a deletion is noticed again")
     assert [one for one in process.said() if one["message"] == "pass failed unexpectedly"] == []
 
 
@@ -169,4 +171,4 @@ def alive(home: Installation) -> bool:
     """Who loses its lease ends; Kubernetes would start it again, and so do we."""
     if home.processes[-1].process.poll() is not None:
         home.start()
-    return home.leader() is not None
+    return home.processes[-1].process.poll() is None

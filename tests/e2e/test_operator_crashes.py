@@ -23,7 +23,7 @@ from mlz.cluster import kinds
 pytestmark = pytest.mark.timeout(1800)
 
 SEED = 2026
-KILLS = int(os.environ.get("MLZ_E2E_KILLS", "3"))  # Show 6 has 30, which take 12 minutes
+KILLS = int(os.environ.get("MLZ_E2E_KILLS", "2"))  # Show 6 has 30, which take 12 minutes
 POPULATION = int(os.environ.get("MLZ_E2E_POPULATION", "12"))
 DELETED_WITHIN_SECONDS = 60
 

@@ -30,8 +30,8 @@ NAMES = ("tabular", "xgboost", "pmml")
 RECORDS = 2
 UPDATES = int(os.environ.get("MLZ_E2E_UPDATES", "1"))
 RATE = float(os.environ.get("MLZ_E2E_RATE", "100"))
-CASES = [("tabular", 1), ("xgboost", 1), ("pmml", 1), ("xgboost", 3)]
-LONG_CASES = [*CASES, ("tabular", 3), ("pmml", 3)]
+CASES = [("tabular", 1), ("pmml", 1), ("xgboost", 3)]
+LONG_CASES = [*CASES, ("xgboost", 1), ("tabular", 3), ("pmml", 3)]
 REST_SECONDS = 4
 QUIET_SECONDS = 1
 

@@ -30,7 +30,9 @@ def test_events_of_one_second_are_told_in_their_order(name: str) -> None:
     body = a_deployment_body(name)
 
     for number in range(40):
-        recorder.record(kinds.DEPLOYMENT, body, Event(warning=False, reason="Serving", message=str(number)))
+        recorder.record(
+            kinds.DEPLOYMENT, body, Event(warning=False, reason="Serving", message=str(number))
+        )
 
     events = sorted(server.all("Event"), key=lambda one: one["metadata"]["name"])
     assert {one["lastTimestamp"] for one in events} == {"2030-01-01T12:00:00Z"}
