@@ -1,7 +1,6 @@
 """`mlz fetch`: the init container. Settings in, a model folder and a termination message out."""
 
 import argparse
-import contextlib
 import logging
 import os
 import sys
@@ -26,7 +25,6 @@ def configure(_parser: argparse.ArgumentParser) -> None:
 def run(_arguments: argparse.Namespace) -> int:
     """Fetch and inspect; the outcome goes to the termination log, a bug of ours to the log only."""
     logs.configure()
-    _step_back()
     try:
         outcome = _outcome()
     except Exception:
@@ -39,12 +37,6 @@ def run(_arguments: argparse.Namespace) -> int:
         return ACCEPTED
     log.error("not fetched", extra={"reason": outcome.reason, "cause": outcome.message})
     return RETRYABLE if outcome.retryable else REFUSED
-
-
-def _step_back() -> None:
-    """Whoever scores on this node goes first; the pod keeps its share of the processors."""
-    with contextlib.suppress(OSError):  # a sandbox may forbid it
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _outcome() -> Inspection:
