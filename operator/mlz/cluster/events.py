@@ -35,7 +35,8 @@ class Recorder:
         now = self._clock()
         seconds = timestamp(now)
         # Kubernetes appends five letters of its own, and cuts what is longer than 58.
-        name = f"{meta['name'][:40]}.{round(now.timestamp() * 1e6):014x}."
+        about = meta["name"][:40].rstrip("-.")
+        name = f"{about}.{round(now.timestamp() * 1e6):014x}."
         manifest = {
             "apiVersion": "v1",
             "kind": "Event",

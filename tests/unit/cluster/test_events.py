@@ -1,5 +1,6 @@
 """Events about our resources: what `kubectl describe` makes of them."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,8 @@ from mlz.cluster import kinds
 from mlz.cluster.events import Recorder
 from mlz.lifecycle.report import Event
 
+# Source: Kubernetes, Object Names and IDs, DNS Subdomain Names.
+SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
@@ -22,7 +25,15 @@ def moments() -> Iterator[datetime]:
         now += timedelta(milliseconds=7)
 
 
-@pytest.mark.parametrize("name", ["fraud", "f" * 253], ids=["a short name", "the longest name"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("fraud", id="a short name"),
+        pytest.param("f" * 253, id="the longest name"),
+        pytest.param("f" * 39 + "-eu", id="a dash where it is cut"),
+        pytest.param("f" * 38 + ".-eu", id="a dot and a dash where it is cut"),
+    ],
+)
 def test_events_of_one_second_are_told_in_their_order(name: str) -> None:
     """It sorts by ``lastTimestamp``, in seconds, what comes to it in the order of names."""
     server, ticks = FakeApiServer(), moments()
@@ -35,5 +46,6 @@ def test_events_of_one_second_are_told_in_their_order(name: str) -> None:
         )
 
     events = sorted(server.all("Event"), key=lambda one: one["metadata"]["name"])
+    assert all(SUBDOMAIN.fullmatch(one["metadata"]["name"]) for one in events)
     assert {one["lastTimestamp"] for one in events} == {"2030-01-01T12:00:00Z"}
     assert [one["message"] for one in events] == [str(number) for number in range(40)]
