@@ -19,7 +19,9 @@ class Credentials(BaseModel):
     """Who logs in."""
 
     username: str = Field(description="Name of the user.", pattern="^[A-Za-z0-9._@-]{1,64}$")
-    password: str = Field(description="The user's password.", max_length=1024)
+    password: str = Field(
+        description="The user's password.", max_length=1024, pattern=r"^[^\x00]*$"
+    )
 
 
 class CreateDeployInfo(BaseModel):
