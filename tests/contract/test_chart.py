@@ -1,11 +1,8 @@
 """What the chart renders: valid objects, exactly the rights we mean, pods that pass restricted."""
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -13,24 +10,12 @@ import pytest
 import yaml
 
 import mlz
-from cluster.binaries import Binaries
-from cluster.places import cache_folder
+from contract.rendering import CHART, EVERYTHING, NARROW, helm, named, of_kind, render
 from mlz.model.asset import EngineType
 from mlz.settings import Defaults, OperatorSettings, RestSettings
 
-CHART = Path(__file__).resolve().parents[2] / "charts" / "mlz-operator"
 KUBERNETES = "1.35"
 NOT_OF_KUBERNETES = {"MLzScoringService", "ServiceMonitor"}
-EVERYTHING = {
-    "registry": {"enabled": True},
-    "rest": {"enabled": True, "tls": {"hosts": ["mlz.example.com"]}},
-    "scoringService": {"enabled": True, "namespaces": ["a", "b"]},
-    "serviceMonitor": {"enabled": True},
-    "operator": {"replicas": 2, "priorityClassName": "high", "nodeSelector": {"a": "b"}},
-    "imagePullSecrets": ["mine"],
-}
-NARROW = {"watchNamespaces": ["a", "b"]}
-
 Json = dict[str, Any]
 
 READ = {"list", "watch"}
@@ -57,36 +42,6 @@ RIGHTS = {
     ("networking.k8s.io", "networkpolicies"): KEEP,
 }
 LEASE_RIGHTS = {("coordination.k8s.io", "leases"): {"get", "create", "update"}}
-
-
-def helm(*arguments: str, values: Json | None = None) -> subprocess.CompletedProcess[str]:
-    program = Binaries(cache_folder(os.environ), os.environ).path("helm")
-    assert program.exists(), "helm is not built; python3 hack/cluster build does it"
-    given = ["--values", "-"] if values is not None else []
-    return subprocess.run(
-        [str(program), *arguments, *given],
-        input=json.dumps(values),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def render(values: Json | None = None, *options: str) -> list[Json]:
-    answer = helm(
-        "template", "mlz", str(CHART), "--namespace=mlz-system", *options, values=values or {}
-    )
-    assert answer.returncode == 0, answer.stderr
-    return [one for one in yaml.safe_load_all(answer.stdout) if one]
-
-
-def of_kind(objects: list[Json], kind: str) -> list[Json]:
-    return [one for one in objects if one["kind"] == kind]
-
-
-def named(objects: list[Json], kind: str, name: str) -> Json:
-    (found,) = (one for one in of_kind(objects, kind) if one["metadata"]["name"] == name)
-    return found
 
 
 def rights(role: Json) -> dict[tuple[str, str], set[str]]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from cluster.places import CHECKOUT
-from contract.test_chart import CHART, helm, named, render
+from contract.rendering import CHART, helm, named, render
 from mlz.settings import RestSettings
 
 Json = dict[str, Any]

@@ -11,25 +11,22 @@ import yaml
 
 from cluster.binaries import Binaries
 from cluster.places import CHECKOUT, cache_folder
+from contract.rendering import CHART, EVERYTHING, NARROW, Json, helm
 
-CHART = str(CHECKOUT / "charts" / "mlz-operator")
 VALUES = {
-    "defaults": "",
-    "narrow": "watchNamespaces={a,b},crds.enabled=false",
-    "everything": "registry.enabled=true,scoringService.enabled=true,serviceMonitor.enabled=true,"
-    "operator.replicas=2,rest.enabled=true",
+    "defaults": {},
+    "narrow": NARROW | {"crds": {"enabled": False}},
+    "everything": EVERYTHING,
 }
 
 
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
-def test_kubeconform_finds_nothing(values: str, tmp_path: Path) -> None:
+def test_kubeconform_finds_nothing(values: Json, tmp_path: Path) -> None:
     binaries = Binaries(cache_folder(os.environ), os.environ)
-    binaries.ensure(["helm", "kubeconform"])
-    rendered = subprocess.run(
-        [str(binaries.path("helm")), "template", "mlz", CHART, "-n", "mlz-system",
-         f"--set={values}"],
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+    binaries.ensure(["kubeconform"])
+    made = helm("template", "mlz", str(CHART), "--namespace=mlz-system", values=values)
+    assert made.returncode == 0, made.stderr
+    rendered = made.stdout
     _save_own_schemas(tmp_path)
     _save_schemas(tmp_path, {one["kind"].lower() for one in yaml.safe_load_all(rendered) if one})
     file = "{{.ResourceKind}}{{.KindSuffix}}.json"

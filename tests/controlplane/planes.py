@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import yaml
@@ -15,6 +15,8 @@ from cluster.places import CHECKOUT, cache_folder
 Manifest = dict[str, Any]
 Answer = subprocess.CompletedProcess[str]
 Kubectl = Callable[..., Answer]
+
+CHART = str(CHECKOUT / "charts" / "mlz-operator")
 
 
 def kubectl_of(plane: ControlPlane) -> Kubectl:
@@ -42,18 +44,25 @@ def kubectl_of(plane: ControlPlane) -> Kubectl:
 def establish_kinds(kubectl: Kubectl) -> list[str]:
     """Apply the shipped CRDs and wait until they are known; their names."""
     applied = kubectl("apply", "-o", "name", "-f", str(CHECKOUT / "crds")).stdout.split()
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", *applied)
+    await_kinds(kubectl, applied)
     return applied
+
+
+def await_kinds(kubectl: Kubectl, definitions: Iterable[str]) -> None:
+    """Wait until the API server knows the kinds of these definitions."""
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", *definitions)
+
+
+def helm(*words: str) -> str:
+    """What helm prints; ``CHART`` is the chart."""
+    binaries = Binaries(cache_folder(os.environ), os.environ)
+    binaries.ensure(["helm"])
+    command = [str(binaries.path("helm")), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def rendered(namespace: str, values: str, *templates: str) -> list[Manifest]:
     """The objects of some of the chart's templates, for a release in a namespace."""
-    binaries = Binaries(cache_folder(os.environ), os.environ)
-    binaries.ensure(["helm"])
-    chart = str(CHECKOUT / "charts" / "mlz-operator")
-    answer = subprocess.run(
-        [str(binaries.path("helm")), "template", "mlz", chart, f"--namespace={namespace}",
-         f"--set={values}", *(f"--show-only=templates/{name}.yaml" for name in templates)],
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    return [one for one in yaml.safe_load_all(answer.stdout) if one]
+    shown = (f"--show-only=templates/{name}.yaml" for name in templates)
+    text = helm("template", "mlz", CHART, f"--namespace={namespace}", f"--set={values}", *shown)
+    return [one for one in yaml.safe_load_all(text) if one]

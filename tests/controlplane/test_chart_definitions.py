@@ -1,22 +1,17 @@
 """What uninstalling the chart keeps: definitions belong to the whole cluster."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
-from cluster.places import CHECKOUT, cache_folder
 from controlplane.operators import resource, until
-from controlplane.planes import Kubectl, kubectl_of
+from controlplane.planes import CHART, Kubectl, await_kinds, helm, kubectl_of
+from mlz.cluster import kinds
 
-CRDS = [
-    f"crd/{plural}.mlz.dev"
-    for plural in ("mlzdeployments", "mlzmodels", "mlzmodelversions", "mlzscoringservices")
-]
+CRDS = [f"crd/{kind.plural}.{kind.group}" for kind in kinds.CUSTOM]
 
 
 @pytest.fixture
@@ -31,14 +26,14 @@ def test_uninstalling_leaves_the_definitions_where_they_are_kept(
     keep: bool, plane: ControlPlane
 ) -> None:
     kubectl, namespace = kubectl_of(plane), "releases"
-    chart = ["mlz", str(CHECKOUT / "charts" / "mlz-operator"), f"--namespace={namespace}",
-             "--create-namespace", f"--set=crds.keep={str(keep).lower()}"]  # fmt: skip
-    helm(plane, "install", *chart)
-    kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=30s")
+    there = (f"--kubeconfig={plane.kubeconfig}", f"--namespace={namespace}")
+    release = ("mlz", CHART, *there, "--create-namespace", f"--set=crds.keep={str(keep).lower()}")
+    helm("install", *release)
+    await_kinds(kubectl, CRDS)
     kubectl("-n", namespace, "apply", resource("MLzScoringService", "mine", {"type": "standard"}))
-    helm(plane, "upgrade", *chart)
+    helm("upgrade", *release)
 
-    helm(plane, "uninstall", "mlz", f"--namespace={namespace}", "--wait")
+    helm("uninstall", "mlz", *there, "--wait")
 
     if keep:
         assert definitions_in(kubectl) == len(CRDS)
@@ -49,11 +44,3 @@ def test_uninstalling_leaves_the_definitions_where_they_are_kept(
 
 def definitions_in(kubectl: Kubectl) -> int:
     return len(kubectl("get", *CRDS, "-o", "name", check=False).stdout.split())
-
-
-def helm(plane: ControlPlane, *words: str) -> None:
-    program = str(Binaries(cache_folder(os.environ), os.environ).path("helm"))
-    subprocess.run(
-        [program, *words, f"--kubeconfig={plane.kubeconfig}"],
-        check=True, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip

@@ -24,8 +24,7 @@ from unit.rest.importing import ModelStore, RegistryServer
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 CASES = int(os.environ.get("MLZ_FUZZ", "0"))
 EXAMPLES = max(10, CASES // 20)
-LEAST_CASES = 40  # of a short run on a busy machine
-SECONDS = max(40, CASES // 3)  # it goes on with other cases until they are over
+SECONDS = max(60, CASES // 3)  # it goes on with other cases until they are over
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +99,7 @@ def test_it_answers_as_it_says_whatever_it_is_asked(
 
     assert answer.returncode == 0, answer.stdout[-20_000:] + answer.stderr[-2_000:]
     cases = int(re.findall(r"(\d+) generated", answer.stdout)[-1])
-    assert cases >= max(CASES, LEAST_CASES), answer.stdout[-2_000:]
+    assert cases >= max(CASES, 100), answer.stdout[-2_000:]
 
 
 def ids(home: Installation) -> dict[str, str]:

@@ -36,10 +36,10 @@ class Cache:
         """Keep an object unless it is dead or older than what we have; answers whether it was."""
         address = _address(body)
         with self._lock:
-            known = self._objects.get(address)
             if body["metadata"]["uid"] in self._dead:
                 return False
-            if known is not None and _version(body) <= _version(known):
+            known = self._objects.get(address)
+            if known is not None and version_of(body) <= version_of(known):
                 return False
             if known is not None:
                 self._unindex(address, known)
@@ -125,7 +125,8 @@ def _address(body: Body) -> Address:
     return body["kind"], meta.get("namespace", ""), meta["name"]
 
 
-def _version(body: Body) -> int:
+def version_of(body: Body) -> int:
+    """An object's resourceVersion; those of one kind are ordered."""
     return int(body["metadata"]["resourceVersion"])
 
 

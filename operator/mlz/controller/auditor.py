@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from mlz.cluster import kinds
-from mlz.cluster.cache import Body, Cache
+from mlz.cluster.cache import Body, Cache, version_of
 from mlz.cluster.client import ApiError, KubeClient
 from mlz.cluster.kinds import Kind
 from mlz.cluster.listing import pages, typed
@@ -77,14 +77,16 @@ class Auditor:
                 missed += self._repair_stale(kind, body["metadata"])
         for known in self._cache.of_kind(kind):
             meta = known["metadata"]
-            is_listed = namespace in (None, meta["namespace"]) and _version(known) < int(listed_at)
+            is_listed = namespace in (None, meta["namespace"]) and version_of(known) < int(
+                listed_at
+            )
             if is_listed and meta["uid"] not in seen:
                 missed += self._repair_deleted(known)
         return missed
 
     def _repair_stale(self, kind: Kind, meta: Body) -> int:
         known = self._cache.get(kind, meta["namespace"], meta["name"])
-        if known is not None and _version(known) >= int(meta["resourceVersion"]):
+        if known is not None and version_of(known) >= int(meta["resourceVersion"]):
             return 0
         current = self._current(kind, meta)
         if current is None or not self._cache.put(typed(current, kind)):
@@ -111,7 +113,3 @@ class Auditor:
     ) -> Iterator[tuple[list[Body], str]]:
         selectors = {"labelSelector": CHILD_SELECTOR} if kind in kinds.CHILDREN else {}
         return pages(self._client, kind, namespace, selectors, bare=bare)
-
-
-def _version(body: Body) -> int:
-    return int(body["metadata"]["resourceVersion"])
