@@ -3,7 +3,8 @@ Waiting for the cluster, in the event loop: many waiters cost little, and none w
 
 A waiter is woken when the mirror hears of its resource, and looks each second besides, in case that
 no event comes any more. A look for a guid that the mirror does not know is one list for all who ask
-meanwhile, and one a second at most: ids that nobody has do not become a load for the API server.
+meanwhile, and a rest after each: nine times as long as the list took, and a second at most. So ids
+that nobody has are soon told, and do not become a load for the API server.
 """
 
 import asyncio
@@ -23,7 +24,8 @@ OutcomeT = TypeVar("OutcomeT")
 GUID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _POLL_SECONDS = 1.0
-_LIST_SECONDS = 1.0
+_RESTS = 9  # so lists are a tenth of the time
+_LEAST_REST_SECONDS, _LONGEST_REST_SECONDS = 0.02, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Lookups:
         self._world = world
         self._loop = asyncio.get_running_loop()
         self._next: dict[str, asyncio.Task[None]] = {}
-        self._started: dict[str, float] = {}
+        self._rested: dict[str, float] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def by_guid(self, kind: Kind, guid: str) -> Body | None:
@@ -129,13 +131,16 @@ class Lookups:
 
     async def _refresh(self, kind: Kind) -> None:
         async with self._locks[kind.kind]:
-            last = self._started.get(kind.kind)
-            if last is not None:
-                await asyncio.sleep(last + _LIST_SECONDS - self._loop.time())
+            await asyncio.sleep(self._rested.get(kind.kind, 0) - self._loop.time())
             # Who comes from now on may ask for what this list does not see yet.
             del self._next[kind.kind]
-            self._started[kind.kind] = self._loop.time()
-            await asyncio.to_thread(self._world.refresh, kind)
+            began = self._loop.time()
+            try:
+                await asyncio.to_thread(self._world.refresh, kind)
+            finally:
+                ended = self._loop.time()
+                rest = max(_LEAST_REST_SECONDS, _RESTS * (ended - began))
+                self._rested[kind.kind] = ended + min(rest, _LONGEST_REST_SECONDS)
 
 
 async def _one_of(woken: asyncio.Event, seconds: float) -> None:

@@ -11,7 +11,7 @@ from builders import a_deployment_body
 from fakes.apiserver import FakeApiServer, outage
 from fakes.facade import Replica
 from mlz.cluster import kinds
-from mlz.rest.problems import Refusal
+from mlz.rest.problems import Code, Refusal
 from mlz.rest.waiting import Lookups, Waited, Waiters
 
 Manifest = dict[str, Any]
@@ -187,22 +187,37 @@ def test_a_guid_of_another_replica_is_found_before_any_event(scene: Scene) -> No
     assert run(story())["metadata"]["name"] == made["metadata"]["name"]
 
 
-def test_unknown_ids_cost_one_list_a_second(scene: Scene) -> None:
+def test_unknown_ids_cost_one_list_for_all_who_ask(scene: Scene) -> None:
     scene.server.requests.clear()
 
     async def story() -> list[Any]:
         lookups = Lookups(scene.replica.world)
-        first = [lookups.by_guid(kinds.DEPLOYMENT, f"no-{number}") for number in range(100)]
-        found = list(await asyncio.gather(*first))
-        more = [lookups.by_guid(kinds.DEPLOYMENT, f"nor-{number}") for number in range(100)]
-        return found + list(await asyncio.gather(*more))
+        asked = [lookups.by_guid(kinds.DEPLOYMENT, f"no-{number}") for number in range(100)]
+        return list(await asyncio.gather(*asked))
 
-    before = time.monotonic()
-    found = run(story())
+    assert set(run(story())) == {None}
+    assert lists(scene) == 1
 
-    assert set(found) == {None}
-    assert lists(scene) == 2
-    assert 0.9 < time.monotonic() - before < 5
+
+def test_the_longer_a_list_takes_the_later_comes_the_next(scene: Scene) -> None:
+    """Whether or not it is answered."""
+    began: list[float] = []
+
+    def slow(kind: Any) -> None:
+        began.append(time.monotonic())
+        time.sleep(0.1)
+        raise Refusal(Code.UNAVAILABLE, "too slow")
+
+    async def story() -> None:
+        lookups = Lookups(scene.replica.world)
+        scene.replica.world.refresh = slow  # type: ignore[method-assign]
+        for _ in range(2):
+            with pytest.raises(Refusal):
+                await lookups.by_guid(kinds.DEPLOYMENT, "nobody")
+
+    run(story())
+
+    assert 1.0 <= began[1] - began[0] < 30
 
 
 def test_who_comes_while_a_list_is_under_way_waits_for_the_next(scene: Scene) -> None:
