@@ -9,6 +9,7 @@ from typing import Any
 
 from builders import a_deployment_body, a_model_body, a_service_body, a_version_body
 from mlz.api.names import ANNOTATION_CREATED_BY
+from mlz.rest.documents import v3
 from mlz.rest.documents.related import AssetBodies, Related
 
 Json = dict[str, Any]
@@ -156,3 +157,16 @@ def an_update(**status: Any) -> Related:
         wanted=AssetBodies(the_second_version(), the_model()),
         active=AssetBodies(the_version(), the_model()),
     )
+
+
+def v3_entity(found: Any) -> Json:
+    entity = v3.deployment(found, BASE)["entity"]
+    assert isinstance(entity, dict)
+    return entity
+
+
+def fields_of(document: Any) -> Any:
+    """The names of all fields, without their values."""
+    if isinstance(document, dict):
+        return {key: fields_of(value) for key, value in document.items()}
+    return type(document)
