@@ -14,7 +14,8 @@ import pytest
 
 CREATE = "contract/test_ibm_create_page.py::"
 UPDATE = "contract/test_ibm_update_page.py::"
-DOCUMENTS = "controlplane/test_rest_documents.py::"
+CREATION = "controlplane/test_rest_creation.py::"
+DEPLOYMENTS = "controlplane/test_rest_deployments.py::"
 ERRORS = "controlplane/test_rest_errors.py::"
 TABLE = f"{ERRORS}test_a_request_is_refused"
 TESTS = Path(__file__).parents[1]
@@ -22,27 +23,27 @@ TESTS = Path(__file__).parents[1]
 SENTENCES: dict[str, str] = {
     # "Create online deployment API"
     "POST /v3/published_models/${modelId}/deployments": (
-        f"{DOCUMENTS}test_the_documented_create_answers_exactly_the_documented_fields"
+        f"{CREATION}test_the_documented_create_answers_exactly_the_documented_fields"
     ),
     "Content-Type: application/json": TABLE,
     "Authorization: <Bearer token>": f"{ERRORS}test_a_token_is_refused",
     "sysadm, mladm, apiuser (only if the model was created by the user)": (
-        f"{DOCUMENTS}test_who_may_create"
+        f"{CREATION}test_who_may_create"
     ),
     "The mode is sync in default if this parameter is not set.": (
-        f"{DOCUMENTS}test_the_mode_is_sync_in_default"
+        f"{CREATION}test_the_mode_is_sync_in_default"
     ),
     "In async mode ... the status of the created online deployment will be INITIALIZING.": (
-        f"{DOCUMENTS}test_in_async_mode_it_is_initializing_and_get_tells_the_final_status"
+        f"{CREATION}test_in_async_mode_it_is_initializing_and_get_tells_the_final_status"
     ),
     "You need to check the final status ... with the Get deployment detail API.": (
-        f"{DOCUMENTS}test_in_async_mode_it_is_initializing_and_get_tells_the_final_status"
+        f"{CREATION}test_in_async_mode_it_is_initializing_and_get_tells_the_final_status"
     ),
     "The status of a successfully created online deployment is ACTIVE.": (
-        f"{DOCUMENTS}test_the_documented_create_answers_the_documented_values"
+        f"{CREATION}test_the_documented_create_answers_the_documented_values"
     ),
     "In sync mode, the response will be returned after the deploy action is completely done.": (
-        f"{DOCUMENTS}test_in_sync_mode_the_answer_comes_when_the_deployment_is_done"
+        f"{CREATION}test_in_sync_mode_the_answer_comes_when_the_deployment_is_done"
     ),
     "The request content is expected to contain a JSON object.": (
         f"{CREATE}test_the_request_content_is_a_json_object"
@@ -50,16 +51,16 @@ SENTENCES: dict[str, str] = {
     "The servingId must be 3 to 36 characters long, contain only letters, numbers, or "
     "underscores, and must begin with a letter.": f"{CREATE}test_the_serving_id",
     "All deployments that use the same servingId must share an identical model schema": (
-        f"{DOCUMENTS}test_deployments_of_one_serving_id_share_an_identical_schema"
+        f"{CREATION}test_deployments_of_one_serving_id_share_an_identical_schema"
     ),
     "only one deployment with a given servingId can be deployed within a specific scoringGroupId": (
-        f"{DOCUMENTS}test_the_serving_id_is_answered_and_unique_in_its_scoring_group"
+        f"{CREATION}test_the_serving_id_is_answered_and_unique_in_its_scoring_group"
     ),
     "type: Required. Specify the deployment type: online or batch.": (
         f"{CREATE}test_required_fields"
     ),
     "name: Required. A unique name of the deployment created.": (
-        f"{DOCUMENTS}test_the_name_of_a_deployment_is_unique"
+        f"{CREATION}test_the_name_of_a_deployment_is_unique"
     ),
     "description: Optional": f"{CREATE}test_optional_fields",
     "author: Optional; name (optional for String), email (optional for String)": (
@@ -70,22 +71,22 @@ SENTENCES: dict[str, str] = {
         f"{CREATE}test_required_fields_of_deploy_info"
     ),
     "scoringGroupId: ... must be an active one": (
-        f"{DOCUMENTS}test_only_an_active_scoring_service_takes_deployments"
+        f"{CREATION}test_only_an_active_scoring_service_takes_deployments"
     ),
     "See the guid field returned by the Get scoring service list API.": (
-        f"{DOCUMENTS}test_the_list_of_scoring_services_has_the_guid_that_a_create_takes"
+        f"{CREATION}test_the_list_of_scoring_services_has_the_guid_that_a_create_takes"
     ),
     "engineType: Required; spark, pmml, scikit, xgboost, arima, sarimax, onnx, watfore": (
         f"{CREATE}test_engine_types"
     ),
     "engineType: ... Refer to the Get model version API.": (
-        f"{DOCUMENTS}test_a_model_version_tells_its_engine_type_and_its_schema"
+        f"{CREATION}test_a_model_version_tells_its_engine_type_and_its_schema"
     ),
     "artifactVersionHref: Required; contains the model ID and model version ID": (
         f"{CREATE}test_the_href_holds_model_and_version"
     ),
     "artifactVersionHref: ... See the Get models API.": (
-        f"{DOCUMENTS}test_models_are_got_by_name_with_their_latest_version"
+        f"{CREATION}test_models_are_got_by_name_with_their_latest_version"
     ),
     "zaiu: Optional Boolean. Applicable only to ONNX models.": (
         f"{CREATE}test_accelerators_are_applicable_only_to_onnx_models"
@@ -118,7 +119,7 @@ SENTENCES: dict[str, str] = {
         f"{CREATE}test_the_prediction_horizon_is_without_effect_elsewhere"
     ),
     "timeout: an optional duration, in milliseconds, for scoring requests in PMML": (
-        f"{DOCUMENTS}test_details_are_updated_in_mlzs_form"
+        f"{DEPLOYMENTS}test_details_are_updated_in_mlzs_form"
     ),
     "timeout: Valid range: 1-60,000 milliseconds.": f"{CREATE}test_the_range_of_timeouts",
     "timeout: Default value: not specified": f"{CREATE}test_optional_fields",
@@ -135,10 +136,10 @@ SENTENCES: dict[str, str] = {
         "unit/scoring/test_http_api.py::test_scoring_works_under_both_ids"
     ),
     "Status code 201 indicates a successful completion.": (
-        f"{DOCUMENTS}test_status_201_and_the_id_of_what_was_submitted"
+        f"{CREATION}test_status_201_and_the_id_of_what_was_submitted"
     ),
     "A submission ID should be returned.": (
-        f"{DOCUMENTS}test_status_201_and_the_id_of_what_was_submitted"
+        f"{CREATION}test_status_201_and_the_id_of_what_was_submitted"
     ),
     "Example of request body": f"{CREATE}test_the_request_example_makes_a_deployment",
     "Response example of a successful request": (
@@ -150,45 +151,45 @@ SENTENCES: dict[str, str] = {
     "400 duplicate_deployment_name: Specify a unique online deployment name.": TABLE,
     "400 duplicate_deployment: the model of this version has been deployed in the service.": TABLE,
     "400 duplicate_deployment: Specify another version of this model or another scoring service.": (
-        f"{DOCUMENTS}test_a_version_is_deployed_once_in_a_scoring_service_and_again_in_another"
+        f"{CREATION}test_a_version_is_deployed_once_in_a_scoring_service_and_again_in_another"
     ),
     "400 timeout_not_supported: an integer greater than 0 ... the PMML engine only.": TABLE,
     "500 not_found: artifactVersionHref is not valid.": TABLE,
     # "Updating a deployment"
     "you can still update your deployment details": (
-        f"{DOCUMENTS}test_details_are_updated_in_watsonxs_form"
+        f"{DEPLOYMENTS}test_details_are_updated_in_watsonxs_form"
     ),
     'For <operation type>, use "add", "remove", or "replace".': f"{UPDATE}test_three_operations",
     "you can update the deployed asset from the same endpoint": (
-        f"{DOCUMENTS}test_watsonxs_asset_patch_is_updating_warns_and_becomes_ready"
+        f"{DEPLOYMENTS}test_watsonxs_asset_patch_is_updating_warns_and_becomes_ready"
     ),
     "When the update is complete, the new model is available from the REST API endpoint.": (
-        f"{DOCUMENTS}test_a_completed_update_answers_at_the_same_url"
+        f"{DEPLOYMENTS}test_a_completed_update_answers_at_the_same_url"
     ),
     "The framework of the new model is compatible with the existing deployed model.": (
-        f"{DOCUMENTS}test_the_verdict_on_a_planned_update_is_told_without_it"
+        f"{DEPLOYMENTS}test_the_verdict_on_a_planned_update_is_told_without_it"
     ),
     "The input schema exists and matches for the new and deployed model.": (
-        f"{DOCUMENTS}test_the_verdict_on_a_planned_update_is_told_without_it"
+        f"{DEPLOYMENTS}test_the_verdict_on_a_planned_update_is_told_without_it"
     ),
     "Failure to follow these conditions can result in a failed deployment.": (
-        f"{DOCUMENTS}test_an_update_to_a_refused_asset_fails_and_the_old_one_goes_on"
+        f"{DEPLOYMENTS}test_an_update_to_a_refused_asset_fails_and_the_old_one_goes_on"
     ),
     'The initial state for the PATCH API output is "updating".': (
-        f"{DOCUMENTS}test_watsonxs_asset_patch_is_updating_warns_and_becomes_ready"
+        f"{DEPLOYMENTS}test_watsonxs_asset_patch_is_updating_warns_and_becomes_ready"
     ),
     'Keep polling the status until it changes to "ready", then retrieve the deployment meta.': (
-        f"{DOCUMENTS}test_watsonxs_asset_patch_is_updating_warns_and_becomes_ready"
+        f"{DEPLOYMENTS}test_watsonxs_asset_patch_is_updating_warns_and_becomes_ready"
     ),
     "Only the ASSET attribute can be specified for the asset patch.": (
         f"{UPDATE}test_only_the_asset_can_be_specified"
     ),
     "Changing any other attribute results in an error.": TABLE,
     "The schema of the current model and the model being patched is compared": (
-        f"{DOCUMENTS}test_the_verdict_on_a_planned_update_is_told_without_it"
+        f"{DEPLOYMENTS}test_the_verdict_on_a_planned_update_is_told_without_it"
     ),
     "A warning message is returned in the output of the Patch request API if the two don't "
-    "match.": f"{DOCUMENTS}test_an_asset_update_with_a_mismatch_warns_goes_on_and_becomes_ready",
+    "match.": f"{DEPLOYMENTS}test_an_asset_update_with_a_mismatch_warns_goes_on_and_becomes_ready",
 }
 
 
