@@ -1,59 +1,16 @@
-"""What a real API server makes of the CRDs: what it takes, what it refuses and how it says so."""
+"""What a real API server takes of our kinds, what it refuses and how it says so."""
 
-import json
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
-from mlz.api import crd
+from controlplane.operators import HEX, Manifest
+from controlplane.planes import Kubectl
+from controlplane.specs import HTTPS, OCI, apply_status, mlzd, mlzs, mlzv, schema_of
 
-Manifest = dict[str, Any]
-Kubectl = Callable[..., CompletedProcess[str]]
-HEX = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
-OCI = f"oci://registry.example.com/models/churn@sha256:{HEX}"
-HTTPS = "https://models.example.com/churn.onnx"
 GUID = "6f2a8f0e-3c39-4b5e-9a50-7d0f0f9f3b11"
 OTHER_GUID = "00000000-3c39-4b5e-9a50-7d0f0f9f3b11"
-
-
-def resource(kind: str, spec: Manifest, name: str = "one") -> Manifest:
-    return {
-        "apiVersion": "mlz.dev/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-
-
-def mlzd(name: str = "one", **fields: Any) -> Manifest:
-    """A good deployment with other fields; None leaves one out."""
-    spec = {
-        "type": "online",
-        "scoringService": "default",
-        "engineType": "onnx",
-        "asset": {"uri": OCI},
-    } | fields
-    return resource(
-        "MLzDeployment", {key: value for key, value in spec.items() if value is not None}, name
-    )
-
-
-def mlzv(name: str = "one", **fields: Any) -> Manifest:
-    spec = {"artifact": {"uri": HTTPS, "sha256": HEX}, "engineType": "onnx"} | fields
-    return resource("MLzModelVersion", spec, name)
-
-
-def mlzs(**fields: Any) -> Manifest:
-    return resource("MLzScoringService", {"type": "standard"} | fields)
-
-
-def schema_of(**field: Any) -> Manifest:
-    return {"inputs": [{"name": "x"} | field]}
-
 
 ONNX_ONLY = "zaiu and telum2 accelerate onnx models only"
 ONE_ASSET = "exactly one of modelVersion and uri says which asset it is"
@@ -218,15 +175,6 @@ def shared(kubectl: Kubectl, crds: list[str]) -> str:
     return "refused"
 
 
-def test_the_crds_are_established_without_complaint(kubectl: Kubectl, crds: list[str]) -> None:
-    found = json.loads(kubectl("get", "-o", "json", *crds).stdout)["items"]
-
-    assert len(found) == 4
-    for one in found:
-        conditions = {item["type"]: item["status"] for item in one["status"]["conditions"]}
-        assert conditions == {"NamesAccepted": "True", "Established": "True"}, conditions
-
-
 def test_every_example_applies_in_order(
     kubectl: Kubectl, namespace: str, examples: list[Path]
 ) -> None:
@@ -265,7 +213,7 @@ def test_a_wrong_engine_type_can_be_mended_alone_where_the_asset_has_failed(
 ) -> None:
     kubectl("create", "-n", namespace, mlzd())
     failure = {"reason": "EngineTypeMismatch", "message": "it is pmml", "time": TIME}
-    _apply_status(kubectl, namespace, mlzd(), {"failure": failure})
+    apply_status(kubectl, namespace, mlzd(), {"failure": failure})
 
     kubectl("apply", "-n", namespace, "--server-side", "--force-conflicts", mlzd(engineType="pmml"))
 
@@ -285,155 +233,3 @@ def test_the_longest_name_is_accepted(kubectl: Kubectl, shared: str) -> None:
     answer = kubectl("create", "-n", shared, "--dry-run=server", mlzd("a" * 45))
 
     assert answer.returncode == 0
-
-
-def test_a_schema_in_status_comes_back_as_it_was(kubectl: Kubectl, namespace: str) -> None:
-    kubectl("create", "-n", namespace, mlzv())
-    schema = {
-        "inputs": [
-            {"name": "x", "shape": [None, 4], "type": "float"},
-            {"name": "scalar", "shape": []},
-            {"name": "mixed", "categories": [True, 1, 2.5, "1", 9007199254740993]},
-            {"name": "limited", "range": [{"min": 0, "closed": "left"}, {"max": -1.5e300}]},
-        ],
-        "outputs": [{"name": "y", "shape": [None, None, 3], "byClass": False}],
-        "classes": ["no", "yes"],
-    }
-
-    _apply_status(kubectl, namespace, mlzv(), {"schema": schema})
-
-    found = _stored(kubectl, namespace, "mlzv/one")["status"]["schema"]
-    assert found == schema
-    assert [type(one) for one in found["inputs"][2]["categories"]] == [bool, int, float, str, int]
-
-
-def test_a_declared_schema_keeps_its_free_dimensions(kubectl: Kubectl, namespace: str) -> None:
-    schema = {"inputs": [{"name": "x", "shape": [None, 4]}]}
-
-    kubectl("apply", "-n", namespace, mlzv(schema=schema))
-
-    assert _stored(kubectl, namespace, "mlzv/one")["spec"]["schema"] == schema
-
-
-def test_scale_reads_and_writes_replicas(kubectl: Kubectl, namespace: str) -> None:
-    kubectl("create", "-n", namespace, mlzd(replicas=1))
-    _apply_status(kubectl, namespace, mlzd(), {"replicas": 1, "selector": "mlz.dev/deployment=one"})
-
-    kubectl("scale", "-n", namespace, "mlzd/one", "--replicas=3")
-
-    path = f"/apis/mlz.dev/v1alpha1/namespaces/{namespace}/mlzdeployments/one/scale"
-    scale = json.loads(kubectl("get", "--raw", path).stdout)
-    assert scale["spec"] == {"replicas": 3}
-    assert scale["status"] == {"replicas": 1, "selector": "mlz.dev/deployment=one"}
-
-
-def test_scale_sets_replicas_where_there_were_none(kubectl: Kubectl, namespace: str) -> None:
-    kubectl("create", "-n", namespace, mlzd())
-
-    kubectl("scale", "-n", namespace, "mlzd/one", "--replicas=2")
-
-    assert _stored(kubectl, namespace, "mlzd/one")["spec"]["replicas"] == 2
-
-
-READY = {"type": "Ready", "status": "True", "reason": "Serving"}
-UNREADY = {"type": "Ready", "status": "False", "reason": "PodsUnavailable"}
-AVAILABLE = {"type": "Available", "status": "True", "reason": "Serving"}
-RECONCILING = {"type": "Reconciling", "status": "True", "reason": "RollingOut"}
-STALLED = {"type": "Stalled", "status": "True", "reason": "QuotaExceeded"}
-SUSPENDED = {"type": "Suspended", "status": "True", "reason": "Suspended"}
-
-
-def test_get_wide_shows_the_columns(kubectl: Kubectl, namespace: str) -> None:
-    kubectl("create", "-n", namespace, mlzd(engineType="onnx"))
-    active = {"version": "churn-1", "schemaDigest": "sha256:ab"}
-    status = {
-        "state": "ACTIVE",
-        "provider": "cpu",
-        "scoringUrl": "http://one",
-        "asset": {"active": active},
-        "schema": {"verdict": "Compatible"},
-        "conditions": _dated(AVAILABLE, READY),
-    }
-
-    _apply_status(kubectl, namespace, mlzd(), status)
-
-    assert _row(kubectl, namespace, "mlzd") == {
-        "NAME": "one",
-        "STATE": "ACTIVE",
-        "READY": "True",
-        "ENGINE": "onnx",
-        "PROVIDER": "cpu",
-        "ASSET": "churn-1",
-        "SCHEMA": "Compatible",
-        "URL": "http://one",
-        "REASON": "Serving",
-    }
-
-
-def test_the_reason_shown_is_the_one_that_explains_the_most(
-    kubectl: Kubectl, namespace: str
-) -> None:
-    kubectl("create", "-n", namespace, mlzd())
-    steps = [
-        ([AVAILABLE, READY], "Serving"),
-        ([AVAILABLE, READY, RECONCILING], "RollingOut"),
-        ([AVAILABLE, READY, STALLED], "QuotaExceeded"),
-        ([AVAILABLE, READY, RECONCILING, STALLED], "QuotaExceeded"),
-        ([AVAILABLE, UNREADY], "PodsUnavailable"),
-        ([AVAILABLE, UNREADY, SUSPENDED], "Suspended"),
-        ([AVAILABLE, READY, RECONCILING], "RollingOut"),
-    ]
-
-    shown = []
-    for conditions, _ in steps:
-        _apply_status(kubectl, namespace, mlzd(), {"conditions": _dated(*conditions)})
-        shown.append(_row(kubectl, namespace, "mlzd")["REASON"])
-
-    assert shown == [reason for _, reason in steps]
-
-
-def test_all_kinds_are_in_the_category(
-    kubectl: Kubectl, namespace: str, examples: list[Path]
-) -> None:
-    for path in examples:
-        kubectl("apply", "-n", namespace, "-f", str(path))
-
-    names = kubectl("get", "-n", namespace, "mlz", "-o", "name").stdout.split()
-
-    assert len(names) == len(examples)
-    assert {name.split(".")[0] for name in names} == {kind.name.lower() for kind in crd.KINDS}
-
-
-@pytest.mark.parametrize("kind", crd.KINDS, ids=lambda kind: kind.short_name)
-def test_explain_tells_about_every_field(kubectl: Kubectl, crds: list[str], kind: crd.Kind) -> None:
-    tree = kubectl("explain", "--recursive", kind.short_name).stdout
-    spec = kubectl("explain", f"{kind.short_name}.spec").stdout
-
-    assert kind.description in tree.replace("\n    ", " ")
-    for name in kind.spec.model_json_schema(by_alias=True)["properties"]:
-        assert f"  {name}\t<" in spec
-    assert "<no description>" not in spec
-
-
-def _apply_status(kubectl: Kubectl, namespace: str, manifest: Manifest, status: Manifest) -> None:
-    """By server-side apply, as the operator does."""
-    head = {key: manifest[key] for key in ("apiVersion", "kind", "metadata")}
-    options = ("--server-side", "--subresource=status", "--field-manager=mlz-operator-status")
-    kubectl("apply", "-n", namespace, *options, head | {"status": status})
-
-
-def _stored(kubectl: Kubectl, namespace: str, name: str) -> Manifest:
-    found: Manifest = json.loads(kubectl("get", "-n", namespace, name, "-o", "json").stdout)
-    return found
-
-
-def _dated(*conditions: Manifest) -> list[Manifest]:
-    return [one | {"lastTransitionTime": "2026-01-01T00:00:00Z"} for one in conditions]
-
-
-def _row(kubectl: Kubectl, namespace: str, kind: str) -> dict[str, str]:
-    """The only row of ``kubectl get -o wide``, by column, without the age."""
-    header, row = kubectl("get", "-n", namespace, kind, "-o", "wide").stdout.splitlines()
-    starts = [header.index(name) for name in header.split()] + [None]
-    cells = [(header[a:b].strip(), row[a:b].strip()) for a, b in pairwise(starts)]
-    return {name: value for name, value in cells if name != "AGE"}
