@@ -1,8 +1,9 @@
-"""What tests of the chart do alike: render it, and find an object in what came out."""
+"""What tests of the chart do alike: render it, and find an object or a part in what came out."""
 
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -52,3 +53,15 @@ def of_kind(objects: list[Json], kind: str) -> list[Json]:
 def named(objects: list[Json], kind: str, name: str) -> Json:
     (found,) = (one for one in of_kind(objects, kind) if one["metadata"]["name"] == name)
     return found
+
+
+def pod_templates(objects: list[Json]) -> Iterator[Json]:
+    for workload in of_kind(objects, "Deployment"):
+        yield workload["spec"]["template"]
+
+
+def operator_environment(objects: list[Json]) -> dict[str, str | None]:
+    (container,) = named(objects, "Deployment", "mlz-operator")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    return {one["name"]: one.get("value") for one in container["env"]}
