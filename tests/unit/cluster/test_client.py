@@ -1,13 +1,8 @@
 """Requests and answers of the client, against a small HTTP server on this machine."""
 
 import inspect
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -20,104 +15,9 @@ from mlz.cluster.client import (
     ApiRefusalError,
     KubeClient,
 )
+from unit.cluster.servers import SERVICE, Server, client, kubeconfig, server
 
-SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "n"}}
-
-
-class Server:
-    """Answers every request with what it was told to, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.body = b"{}"
-        self.streams = False
-        self.silent = threading.Event()
-        self.asked: list[dict[str, Any]] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
-
-    def answers(self, status: int, body: Any) -> None:
-        self.status = status
-        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
-
-    def stop(self) -> None:
-        self.silent.set()
-        self._http.shutdown()
-        self._thread.join(10)
-        self._http.server_close()
-
-
-def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            size = int(self.headers.get("Content-Length") or 0)
-            raw = self.rfile.read(size)
-            url = urlsplit(self.path)
-            server.asked.append(
-                {
-                    "method": self.command,
-                    "path": url.path,
-                    "query": {key: value[0] for key, value in parse_qs(url.query).items()},
-                    "headers": {key.lower(): value for key, value in self.headers.items()},
-                    "body": json.loads(raw) if raw else None,
-                }
-            )
-            if server.status == 0:
-                server.silent.wait(5)
-                return
-            self.send_response(server.status)
-            self.send_header("Content-Type", "application/json")
-            if server.streams:
-                self.send_header("Transfer-Encoding", "chunked")
-                self.end_headers()
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(server.body), server.body))
-                server.silent.wait(5)
-                return
-            self.send_header("Content-Length", str(len(server.body)))
-            self.end_headers()
-            self.wfile.write(server.body)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - http.server's
-
-        def log_message(self, *_: object) -> None:
-            """Nothing on stderr."""
-
-    return Handler
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.stop()
-
-
-def kubeconfig(folder: Path, url: str) -> Path:
-    path = folder / "kubeconfig"
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": url}}],
-        "users": [{"name": "u", "user": {"token": "secret-token"}}],
-    }
-    path.write_text(json.dumps(config))
-    return path
-
-
-@pytest.fixture
-def client(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KubeClient:
-    monkeypatch.setattr(
-        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION",
-        str(kubeconfig(tmp_path, server.url)),
-    )
-    return KubeClient(timeout_seconds=0.5)
+__all__ = ["client", "server"]
 
 
 @pytest.mark.parametrize(
@@ -299,94 +199,6 @@ def test_a_field_that_a_newer_kubernetes_adds_is_not_lost(
 
     assert found is not None
     assert found["spec"] == {"invented": {"later": [1]}}
-
-
-def lines(*events: Any) -> bytes:
-    return b"".join(json.dumps(one).encode() + b"\n" for one in events)
-
-
-def test_a_watch_tells_of_each_change(server: Server, client: KubeClient) -> None:
-    added = {"type": "ADDED", "object": SERVICE}
-    bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}}
-    server.answers(200, lines(added, bookmark) + b"\n")
-
-    found = list(client.watch(kinds.SERVICE, "n", "5", 60.0, {"fieldSelector": "metadata.name=a"}))
-
-    assert found == [added, bookmark]
-    assert server.asked[0]["path"] == "/api/v1/namespaces/n/services"
-    assert server.asked[0]["headers"]["authorization"] == "Bearer secret-token"
-    assert server.asked[0]["query"] == {
-        "watch": "true",
-        "allowWatchBookmarks": "true",
-        "resourceVersion": "5",
-        "timeoutSeconds": "60",
-        "fieldSelector": "metadata.name=a",
-    }
-
-
-def test_a_change_is_told_before_the_watch_ends(server: Server, client: KubeClient) -> None:
-    server.answers(200, lines({"type": "ADDED", "object": SERVICE}))
-    server.streams = True
-
-    events = client.watch(kinds.SERVICE, "n", "5", 60.0)
-
-    assert next(events)["type"] == "ADDED"
-    events.close()
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "wanted"),
-    [
-        pytest.param(410, b"{}", (ApiRefusalError, 410), id="too old, said at once"),
-        pytest.param(
-            200,
-            lines({"type": "ERROR", "object": {"code": 410, "message": "too old"}}),
-            (ApiRefusalError, 410),
-            id="too old, said in the stream",
-        ),
-        pytest.param(
-            200,
-            lines({"type": "ERROR", "object": {"code": 500, "message": "oops"}}),
-            (ApiOutageError, 500),
-            id="a fault of the server in the stream",
-        ),
-        pytest.param(403, b"{}", (ApiRefusalError, 403), id="not allowed"),
-        pytest.param(503, b"{}", (ApiOutageError, 503), id="not ready"),
-        pytest.param(200, b"<html>\n", (ApiOutageError, 0), id="a proxy's page"),
-        pytest.param(200, b"[]\n", (ApiOutageError, 0), id="a list"),
-        pytest.param(200, b'{"type": "ADD', (ApiOutageError, 0), id="half of an event"),
-    ],
-)
-def test_a_watch_that_fails_says_how(
-    server: Server, client: KubeClient, status: int, body: bytes, wanted: tuple[type, int]
-) -> None:
-    server.answers(status, body)
-
-    with pytest.raises(ApiError) as caught:
-        list(client.watch(kinds.SERVICE, "n", "5", 60.0))
-
-    assert (type(caught.value), caught.value.status) == wanted
-
-
-def test_a_watch_whose_connection_breaks_is_an_outage(server: Server, client: KubeClient) -> None:
-    server.answers(200, lines({"type": "ADDED", "object": SERVICE}))
-    server.streams = True
-    events = client.watch(kinds.SERVICE, "n", "5", 60.0)
-    next(events)
-    server.silent.set()
-
-    with pytest.raises(ApiOutageError):
-        next(events)
-
-
-def test_a_log_is_read_whole_whatever_is_in_it(server: Server, client: KubeClient) -> None:
-    server.answers(200, b"line\n\xff\xfe\n")
-
-    found = client.pod_log("n", "p", "inspect")
-
-    assert found == "line\n��\n"
-    assert server.asked[0]["path"] == "/api/v1/namespaces/n/pods/p/log"
-    assert server.asked[0]["query"] == {"container": "inspect"}
 
 
 def test_the_fake_server_has_the_clients_protocol() -> None:
