@@ -65,7 +65,8 @@ class Convergence(Turmoil):
         served = {
             workload["metadata"]["name"]
             for workload in self.server.all("Deployment")
-            if not tampered(workload)
+            if is_of(workload, there)
+            and not tampered(workload)
             and any(is_ready(p) and accepted_asset(p) for p in self.kubernetes.pods_of(workload))
         }
         assert self.answering & there.keys() <= served
@@ -200,6 +201,13 @@ class Convergence(Turmoil):
 def accepted_asset(pod: Manifest) -> bool:
     label = pod["metadata"]["labels"].get(names.LABEL_ASSET)
     return label in [sha256[:16] for sha256 in ACCEPTED]
+
+
+def is_of(workload: Manifest, deployments: dict[str, Manifest]) -> bool:
+    """One of a deleted deployment goes with it, even if there is a new one of that name."""
+    owner = controller_of(workload)
+    deployment = deployments.get(workload["metadata"]["name"])
+    return bool(owner and deployment and owner["uid"] == deployment["metadata"]["uid"])
 
 
 def is_settled(body: Manifest) -> bool:
