@@ -50,8 +50,10 @@ def ensure_bridge() -> None:
 
 
 def remove_bridge() -> None:
-    """Delete the bridge and with it every pod's cable."""
+    """Delete the bridge and every pod's cable: a pod's network may outlive it for a while."""
     if succeeds(["ip", "link", "show", BRIDGE]):
+        for cable in json.loads(output_of(["ip", "-json", "link", "show", "master", BRIDGE])):
+            succeeds(["ip", "link", "delete", cable["ifname"]])  # or it has gone meanwhile
         output_of(["ip", "link", "delete", BRIDGE])
 
 
