@@ -51,6 +51,7 @@ def test_only_the_leader_writes_and_when_it_is_killed_the_standby_takes_over(
     until(lambda: watches(standby), "the second one watches")
     admin.deploy("before")
     admin.becomes("before", "ACTIVE")
+    until(lambda: "versionSeq" in admin.status("before")["asset"]["active"], "all of it is told")
     written_by_standby = [one for one in standby.said() if one["message"] == "leading"]
 
     leader.kill()

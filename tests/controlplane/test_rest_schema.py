@@ -24,7 +24,7 @@ from unit.rest.importing import ModelStore, RegistryServer
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 CASES = int(os.environ.get("MLZ_FUZZ", "0"))
 EXAMPLES = max(10, CASES // 20)
-SECONDS = max(60, CASES // 3)  # it goes on with other cases until they are over
+SECONDS = max(30, CASES // 12)  # it goes on with other cases until they are over
 
 
 @pytest.fixture(scope="module")

@@ -58,12 +58,13 @@ def fleet_manifests(model: Pushed, size: int) -> Iterator[manifests.Manifest]:
 
 
 def restarts(place: Place) -> dict[str, int]:
-    """Restarts of every scoring pod, by uid."""
+    """Restarts of every scoring pod that stays, by uid."""
     return {
         pod["metadata"]["uid"]: sum(
             one["restartCount"] for one in pod["status"].get("containerStatuses", ())
         )
         for pod in place.all(kinds.POD, "app.kubernetes.io/component=engine")
+        if "deletionTimestamp" not in pod["metadata"]
     }
 
 

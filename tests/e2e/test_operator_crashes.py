@@ -16,7 +16,6 @@ from e2e.kubectl import Kubectl
 from e2e.models import SYSTEM, Models, Pushed
 from e2e.operatorpod import OperatorPod
 from e2e.places import CHILDREN, Place
-from e2e.served import Served
 from e2e.waiting import let_pass, until
 from mlz.cluster import kinds
 
@@ -44,9 +43,16 @@ class Harbour:
         self._place.apply(manifests.model_version("shared", self._model))
 
     def fill(self) -> None:
-        """Create until there are as many as there may be."""
+        """Create until there are as many as there may be, and all of them serve."""
         while len(self.wanted) < POPULATION:
             self.create()
+        self.serve()
+
+    def serve(self) -> None:
+        """Wait until there are the pods that were asked for."""
+        for name, replicas in self.wanted.items():
+            self._place.until_state(name, "ACTIVE", within=240)
+            self._place.until_ready_pods(name, replicas)
 
     def step(self) -> None:
         """One thing that a user does."""
@@ -112,9 +118,7 @@ def test_everything_converges_while_the_operator_is_killed(
             seen.setdefault(name, set()).add(uid)
         killed += operator.kill()
     began = monotonic()
-    for name, replicas in harbour.wanted.items():
-        shared_place.until_state(name, "ACTIVE", within=240)
-        shared_place.until_ready_pods(name, replicas)
+    harbour.serve()
     until(lambda: not _orphans(shared_place, harbour), "no orphans")
 
     now = restarts(shared_place)
@@ -129,13 +133,14 @@ def test_everything_converges_while_the_operator_is_killed(
 
 
 def test_an_upgrade_with_other_images_restarts_no_scoring_pod(
-    serving: dict[str, Served], kubectl: Kubectl, operator: OperatorPod
+    shared_place: Place, harbour: Harbour, kubectl: Kubectl, operator: OperatorPod
 ) -> None:
-    place = serving["onnx"].place
-    before, workload = restarts(place), place.get(kinds.WORKLOAD, "onnx")
+    harbour.fill()
+    place, ship = shared_place, next(name for name in harbour.wanted if name in harbour.untouched)
+    before, workload = restarts(place), place.get(kinds.WORKLOAD, ship)
     images = {
         "operator": tagged_again(operator.image()),
-        "onnx": tagged_again(_engine_image(place)),
+        "onnx": tagged_again(_engine_image(place, ship)),
     }
     values = [word for name in images for word in ("--set", f"images.{name}={images[name]}")]
 
@@ -150,7 +155,7 @@ def test_an_upgrade_with_other_images_restarts_no_scoring_pod(
 
         assert operator.image() == images["operator"]
         assert restarts(place) == before
-        assert place.get(kinds.WORKLOAD, "onnx") == workload
+        assert place.get(kinds.WORKLOAD, ship) == workload
     finally:
         kubectl.helm("rollback", "mlz", "--namespace", SYSTEM, "--wait", "--timeout", "2m")
         operator.until_leading()
@@ -160,8 +165,6 @@ def test_a_namespace_goes_while_the_operator_is_gone(
     shared_place: Place, harbour: Harbour, operator: OperatorPod, figures: Figures
 ) -> None:
     harbour.fill()
-    for name in harbour.wanted:
-        shared_place.until_state(name, "ACTIVE", within=240)
     operator.scale(0)
     try:
         began = monotonic()
@@ -196,7 +199,6 @@ def _orphans(place: Place, harbour: Harbour) -> list[str]:
     ]
 
 
-def _engine_image(place: Place) -> str:
-    (pod,) = place.pods("onnx")
-    image: str = pod["spec"]["containers"][0]["image"]
+def _engine_image(place: Place, name: str) -> str:
+    image: str = place.pods(name)[0]["spec"]["containers"][0]["image"]
     return image
