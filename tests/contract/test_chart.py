@@ -5,17 +5,8 @@ import pytest
 import yaml
 
 import mlz
-from contract.rendering import (
-    CHART,
-    EVERYTHING,
-    NARROW,
-    Json,
-    helm,
-    named,
-    of_kind,
-    pod_templates,
-    render,
-)
+from charts import CHART, Json, helm, render
+from contract.rendering import EVERYTHING, NARROW, named, of_kind, pod_templates
 
 KUBERNETES = "1.35"
 NOT_OF_KUBERNETES = {"MLzScoringService", "ServiceMonitor"}

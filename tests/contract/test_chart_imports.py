@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from charts import CHART, helm, render
 from cluster.places import CHECKOUT
-from contract.rendering import CHART, helm, named, render
+from contract.rendering import named
 from mlz.settings import RestSettings
 
 Json = dict[str, Any]

@@ -9,9 +9,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from charts import CHART, Json, helm
 from cluster.binaries import Binaries
 from cluster.places import CHECKOUT, cache_folder
-from contract.rendering import CHART, EVERYTHING, NARROW, Json, helm
+from contract.rendering import EVERYTHING, NARROW
 
 VALUES = {
     "defaults": {},

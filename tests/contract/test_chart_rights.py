@@ -2,16 +2,8 @@
 
 import pytest
 
-from contract.rendering import (
-    CHART,
-    EVERYTHING,
-    NARROW,
-    Json,
-    named,
-    of_kind,
-    operator_environment,
-    render,
-)
+from charts import CHART, Json, render
+from contract.rendering import EVERYTHING, NARROW, named, of_kind, operator_environment
 
 READ = {"list", "watch"}
 KEEP = READ | {"create", "patch"}

@@ -6,16 +6,8 @@ import re
 import pytest
 import yaml
 
-from contract.rendering import (
-    CHART,
-    EVERYTHING,
-    Json,
-    helm,
-    named,
-    operator_environment,
-    pod_templates,
-    render,
-)
+from charts import CHART, Json, helm, render
+from contract.rendering import EVERYTHING, named, operator_environment, pod_templates
 from mlz.model.asset import EngineType
 from mlz.settings import Defaults, OperatorSettings, RestSettings
 

@@ -15,6 +15,7 @@ from mlz.rest.problems import Code, Refusal
 from unit.rest.documents.examples import (
     BASE,
     HREF,
+    MISMATCH_WARNING,
     SECOND_VERSION,
     SERVICE,
     VERSION,
@@ -93,14 +94,9 @@ def test_only_the_asset_can_be_specified() -> None:
 
 
 def test_a_mismatch_is_a_warning_in_the_status() -> None:
-    text = (
-        "The input schema of the asset being patched does not match with the currently deployed "
-        "asset. Please ensure that the score payloads are up to date as per the asset being "
-        "patched."
-    )
     found = an_update(message={"level": "warning", "text": MISMATCH})
 
     status = v4.deployment(found, BASE)["entity"]["status"]
 
-    assert status["message"]["text"] == text
-    assert v3_entity(found)["status_message"] == {"level": "warning", "text": text}
+    assert status["message"]["text"] == MISMATCH_WARNING
+    assert v3_entity(found)["status_message"] == {"level": "warning", "text": MISMATCH_WARNING}

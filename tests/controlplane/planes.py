@@ -6,8 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import yaml
-
+from charts import render
 from cluster.binaries import Binaries
 from cluster.controlplane import ControlPlane
 from cluster.places import CHECKOUT, cache_folder
@@ -15,8 +14,6 @@ from cluster.places import CHECKOUT, cache_folder
 Manifest = dict[str, Any]
 Answer = subprocess.CompletedProcess[str]
 Kubectl = Callable[..., Answer]
-
-CHART = str(CHECKOUT / "charts" / "mlz-operator")
 
 
 def kubectl_of(plane: ControlPlane) -> Kubectl:
@@ -53,16 +50,7 @@ def await_kinds(kubectl: Kubectl, definitions: Iterable[str]) -> None:
     kubectl("wait", "--for=condition=Established", "--timeout=30s", *definitions)
 
 
-def helm(*words: str) -> str:
-    """What helm prints; ``CHART`` is the chart."""
-    binaries = Binaries(cache_folder(os.environ), os.environ)
-    binaries.ensure(["helm"])
-    command = [str(binaries.path("helm")), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-
-
 def rendered(namespace: str, values: str, *templates: str) -> list[Manifest]:
     """The objects of some of the chart's templates, for a release in a namespace."""
     shown = (f"--show-only=templates/{name}.yaml" for name in templates)
-    text = helm("template", "mlz", CHART, f"--namespace={namespace}", f"--set={values}", *shown)
-    return [one for one in yaml.safe_load_all(text) if one]
+    return render(None, f"--set={values}", *shown, namespace=namespace)

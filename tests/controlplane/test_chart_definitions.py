@@ -1,14 +1,16 @@
 """What uninstalling the chart keeps: definitions belong to the whole cluster."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from charts import CHART, helm
 from cluster.controlplane import ControlPlane
 from controlplane.operators import resource, until
-from controlplane.planes import CHART, Kubectl, await_kinds, helm, kubectl_of
+from controlplane.planes import Kubectl, await_kinds, kubectl_of
 from mlz.cluster import kinds
 
 CRDS = [f"crd/{kind.plural}.{kind.group}" for kind in kinds.CUSTOM]
@@ -27,13 +29,19 @@ def test_uninstalling_leaves_the_definitions_where_they_are_kept(
 ) -> None:
     kubectl, namespace = kubectl_of(plane), "releases"
     there = (f"--kubeconfig={plane.kubeconfig}", f"--namespace={namespace}")
-    release = ("mlz", CHART, *there, "--create-namespace", f"--set=crds.keep={str(keep).lower()}")
-    helm("install", *release)
+    release = (
+        "mlz",
+        str(CHART),
+        *there,
+        "--create-namespace",
+        f"--set=crds.keep={str(keep).lower()}",
+    )
+    succeeds(helm("install", *release))
     await_kinds(kubectl, CRDS)
     kubectl("-n", namespace, "apply", resource("MLzScoringService", "mine", {"type": "standard"}))
-    helm("upgrade", *release)
+    succeeds(helm("upgrade", *release))
 
-    helm("uninstall", "mlz", *there, "--wait")
+    succeeds(helm("uninstall", "mlz", *there, "--wait"))
 
     if keep:
         assert definitions_in(kubectl) == len(CRDS)
@@ -44,3 +52,7 @@ def test_uninstalling_leaves_the_definitions_where_they_are_kept(
 
 def definitions_in(kubectl: Kubectl) -> int:
     return len(kubectl("get", *CRDS, "-o", "name", check=False).stdout.split())
+
+
+def succeeds(answer: subprocess.CompletedProcess[str]) -> None:
+    assert answer.returncode == 0, answer.stderr

@@ -27,14 +27,10 @@ from controlplane.facades import Caller
 from controlplane.operators import Manifest, until
 from controlplane.rest_stage import RestStage, Version
 from mlz.errors import Reason
+from unit.rest.documents.examples import MISMATCH_WARNING
 
 __all__ = ["ada", "create_body", "created", "gone", "path", "versions"]
 
-# Source: watsonx, "Updating a deployment", word for word.
-IBMS_WARNING = (
-    "The input schema of the asset being patched does not match with the currently deployed asset. "
-    "Please ensure that the score payloads are up to date as per the asset being patched."
-)
 Planner = Callable[[str], tuple[Manifest, str]]
 
 
@@ -140,7 +136,7 @@ def test_an_asset_update_with_a_mismatch_warns_goes_on_and_becomes_ready(
     assert patched.status_code == 200, patched.text
     entity = patched.json()["entity"]
     assert entity["status"] == "updating"
-    assert entity["status_message"] == {"level": "warning", "text": IBMS_WARNING}
+    assert entity["status_message"] == {"level": "warning", "text": MISMATCH_WARNING}
     assert entity["deploy_info"]["artifactVersionHref"] == new.href
     assert entity["deployed_version"]["guid"] == old.guid
     document = stage.becomes(gone[0], "ready")
@@ -264,7 +260,7 @@ def test_watsonxs_asset_patch_is_updating_warns_and_becomes_ready(
     assert patched.status_code == 202, patched.text
     status = patched.json()["entity"]["status"]
     assert status["state"] == "updating"
-    assert status["message"] == {"level": "warning", "text": IBMS_WARNING}
+    assert status["message"] == {"level": "warning", "text": MISMATCH_WARNING}
 
     def status_now() -> Any:
         return ada("GET", at).json()["entity"]["status"]

@@ -9,7 +9,6 @@ from e2e.auditlog import AuditLog
 from e2e.models import Pushed
 from e2e.places import Place
 from e2e.waiting import until
-from mlz.cluster import kinds
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ def restarts(place: Place) -> dict[str, int]:
         pod["metadata"]["uid"]: sum(
             one["restartCount"] for one in pod["status"].get("containerStatuses", ())
         )
-        for pod in place.all(kinds.POD, "app.kubernetes.io/component=engine")
-        if "deletionTimestamp" not in pod["metadata"]
+        for pod in place.pods()
     }
 
 

@@ -49,9 +49,11 @@ class Place:
         """The status of a resource of ours; empty where there is none."""
         return (self.get(kind, name) or {}).get("status") or {}
 
-    def pods(self, deployment: str) -> list[Manifest]:
-        """The scoring pods of a deployment, those on their way out left out."""
-        selector = f"mlz.dev/deployment={deployment},app.kubernetes.io/component=engine"
+    def pods(self, deployment: str | None = None) -> list[Manifest]:
+        """The scoring pods of one or of all deployments, those on their way out left out."""
+        selector = "app.kubernetes.io/component=engine"
+        if deployment is not None:
+            selector += f",mlz.dev/deployment={deployment}"
         return [
             pod
             for pod in self.all(kinds.POD, selector)

@@ -61,14 +61,19 @@ def inspection_name(version: str) -> str:
     name = f"{version}-inspect"
     if len(name) <= 63:
         return name
-    return f"{version[:46].rstrip('-.')}-{short_hash(version)}-inspect"
+    return f"{beginning(version, 46)}-{short_hash(version)}-inspect"
 
 
 def claim_annotation(scoring_service: str) -> str:
     """Of a model version: which deployment has it in a scoring service; a key has 63 characters."""
     if len(scoring_service) <= 57:
         return f"{CLAIM_PREFIX}{scoring_service}"
-    return f"{CLAIM_PREFIX}{scoring_service[:48].rstrip('-.')}-{short_hash(scoring_service)}"
+    return f"{CLAIM_PREFIX}{beginning(scoring_service, 48)}-{short_hash(scoring_service)}"
+
+
+def beginning(name: str, length: int) -> str:
+    """A name cut to so many characters at most; no part of a name ends in a dash or a dot."""
+    return name[:length].rstrip("-.")
 
 
 def short_hash(value: object) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from mlz.api import names
 from mlz.api.conditions import timestamp
-from mlz.api.names import FIELD_MANAGER
 from mlz.cluster import kinds
 from mlz.cluster.client import ApiError, KubeClient
 from mlz.cluster.kinds import Kind
@@ -35,8 +35,7 @@ class Recorder:
         now = self._clock()
         seconds = timestamp(now)
         # Kubernetes appends five letters of its own, and cuts what is longer than 58.
-        about = meta["name"][:40].rstrip("-.")
-        name = f"{about}.{round(now.timestamp() * 1e6):014x}."
+        name = f"{names.beginning(meta['name'], 40)}.{round(now.timestamp() * 1e6):014x}."
         manifest = {
             "apiVersion": "v1",
             "kind": "Event",
@@ -51,7 +50,7 @@ class Recorder:
             "type": "Warning" if event.warning else "Normal",
             "reason": event.reason,
             "message": event.message[:_MESSAGE_LIMIT],
-            "source": {"component": FIELD_MANAGER},
+            "source": {"component": names.FIELD_MANAGER},
             "firstTimestamp": seconds,
             "lastTimestamp": seconds,
             "count": 1,

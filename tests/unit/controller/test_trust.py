@@ -21,6 +21,7 @@ from mlz.controller.trust import TrustSource, cluster_issuer, facade_issuer, tru
 from mlz.errors import MlzError, RejectedError, RetryableError
 from mlz.model.trust import IssuerKind, PublicKey, TrustedIssuer
 from mlz.settings import AuthenticationDefaults, FacadeDefaults
+from unit.cluster.servers import kubeconfig
 
 MLZ, KUBERNETES = IssuerKind.MLZ, IssuerKind.KUBERNETES
 KEY = {"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "b", "alg": "EdDSA", "use": "sig"}
@@ -195,16 +196,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IssuerClient:
-    path = tmp_path / "kubeconfig"
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.port}"}}],
-        "users": [{"name": "u", "user": {"token": "t"}}],
-    }
-    path.write_text(json.dumps(config))
+    path = kubeconfig(tmp_path, f"http://127.0.0.1:{server.port}")
     place = "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
     monkeypatch.setattr(place, str(path))
     server.answers_with("/.well-known/openid-configuration", CONFIGURATION)

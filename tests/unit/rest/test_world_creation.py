@@ -2,11 +2,7 @@
 
 import pytest
 
-from builders import (
-    NAMESPACE,
-    a_deployment_body,
-    a_model_body,
-)
+from builders import NAMESPACE, a_deployment_body, a_model_body
 from fakes.apiserver import FakeApiServer, Request, outage
 from fakes.facade import Replica
 from mlz.api import names

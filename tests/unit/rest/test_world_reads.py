@@ -4,16 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from builders import (
-    a_deployment_body,
-    a_model_body,
-    a_service_body,
-    a_version_body,
-)
+from builders import a_deployment_body, a_model_body, a_service_body, a_version_body
 from fakes.apiserver import FakeApiServer, Request, outage
 from fakes.facade import Replica
 from mlz.cluster import kinds
-from unit.rest.writing import a_manifest, server
+from unit.rest.writing import a_manifest, leave, server
 
 __all__ = ["server"]
 
@@ -80,14 +75,7 @@ def test_reads_ask_nobody(server: FakeApiServer) -> None:
     "change",
     [
         pytest.param(lambda server: server.remove("MLzDeployment", "churn"), id="it is deleted"),
-        pytest.param(
-            lambda server: server.edit(
-                "MLzDeployment",
-                "churn",
-                lambda body: body["metadata"].update(deletionTimestamp="2030-01-01T12:00:00Z"),
-            ),
-            id="it waits for a finalizer",
-        ),
+        pytest.param(leave, id="it waits for a finalizer"),
         pytest.param(
             lambda server: server.edit(
                 "MLzDeployment", "churn", lambda body: body["spec"].update(displayName="other")

@@ -38,6 +38,12 @@ def once(*errors: Exception) -> Callable[[Request], None]:
     return meet
 
 
+def leave(server: FakeApiServer) -> None:
+    """Somebody has deleted it, and a finalizer holds it."""
+    going = {"deletionTimestamp": "2030-01-01T12:00:00Z"}
+    server.edit("MLzDeployment", "churn", lambda body: body["metadata"].update(going))
+
+
 def managers(server: FakeApiServer, name: str = "churn") -> list[str]:
     body = server.find("MLzDeployment", name)
     assert body is not None

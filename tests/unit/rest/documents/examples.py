@@ -23,6 +23,12 @@ SERVICE = "a9955c98-2a95-429c-9413-9c86edbe2017"
 HREF = f"/v3/ml_assets/models/{MODEL}/versions/{VERSION}"
 SECOND_HREF = f"/v3/ml_assets/models/{MODEL}/versions/{SECOND_VERSION}"
 
+# Source: watsonx, "Updating a deployment", word for word.
+MISMATCH_WARNING = (
+    "The input schema of the asset being patched does not match with the currently deployed asset. "
+    "Please ensure that the score payloads are up to date as per the asset being patched."
+)
+
 CREATE_RESPONSE: Json = {
     "metadata": {
         "url": f"{BASE}/v3/published_models/{MODEL}/deployments/{DEPLOYMENT}",
