@@ -49,8 +49,8 @@ class FieldOwners:
         for path, value in leaves.items():
             if _at(live, path) != value:
                 self._managers[path] = set()
+                _set(live, path, value)
             self._managers.setdefault(path, set()).add(manager)
-            _set(live, path, value)
         _put_in_order(live, wanted)
 
     def lose(self, before: Any, after: Any, manager: str = "somebody-else") -> None:

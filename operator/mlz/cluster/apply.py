@@ -136,13 +136,15 @@ def holds(observed: Any, wanted: Any) -> bool:
 
     Lists of named objects are compared by name, other lists item by item; quantities by amount.
     """
+    if observed == wanted:
+        return True
     if isinstance(wanted, Mapping):
         return isinstance(observed, Mapping) and all(
             holds(observed.get(key), value) for key, value in wanted.items()
         )
     if isinstance(wanted, list):
         return isinstance(observed, list) and _list_holds(observed, wanted)
-    return bool(observed == wanted) or _same_amount(observed, wanted)
+    return _same_amount(observed, wanted)
 
 
 def _list_holds(observed: list[Any], wanted: list[Any]) -> bool:

@@ -6,6 +6,7 @@ It listens before it loads, so that liveness answers from the start and readines
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -74,11 +75,19 @@ def serve(settings: EngineSettings, machine: Machine, announce: Announce) -> Non
         RejectedError: the port cannot be had, or the asset cannot be served.
     """
 
+    async def load_for_good(worker: Worker) -> Runtime:
+        runtime = await load(worker, settings, machine)
+        # Libraries and a model are 50,000 objects and more that stay. The garbage collector
+        # would look at all of them now and then, and callers would wait 30 ms for it.
+        gc.collect()
+        gc.freeze()
+        return runtime
+
     async def until_signal() -> None:
         stop = asyncio.Event()
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        process = Process(settings, lambda worker: load(worker, settings, machine))
+        process = Process(settings, load_for_good)
         await process.run(announce, stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

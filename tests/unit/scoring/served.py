@@ -147,10 +147,16 @@ def _archive(model: Path, sample: Sequence[Any], folder: Path) -> Path:
 
 @dataclass
 class EngineProcess:
-    """`mlz engine` in a process of its own."""
+    """
+    `mlz engine` in a process of its own.
+
+    Attributes:
+        kept: objects that its garbage collector never looks at.
+    """
 
     process: subprocess.Popen[str]
     port: int
+    kept: int
 
     def memory_bytes(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -170,11 +176,11 @@ def engine_process(folder: Path, **settings: object) -> Iterator[EngineProcess]:
         "drain_delay_seconds": 0,
     } | settings
     script = (
-        "import sys; from mlz.scoring import server; from mlz.scoring.machine import Machine\n"
-        "from mlz.settings import EngineSettings; import os\n"
+        "from mlz.scoring import server; from mlz.scoring.machine import Machine\n"
+        "from mlz.settings import EngineSettings; import gc, os\n"
         "settings = EngineSettings.from_environment(os.environ)\n"
         "server.serve(settings, Machine(memory_bytes=2**30),"
-        " lambda host, port: print(port, flush=True))\n"
+        " lambda host, port: print(port, gc.get_freeze_count(), flush=True))\n"
     )
     environment = os.environ | {f"MLZ_{k.upper()}": str(v) for k, v in variables.items()}
     with tempfile.TemporaryFile("w+") as errors:
@@ -189,7 +195,7 @@ def engine_process(folder: Path, **settings: object) -> Iterator[EngineProcess]:
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line, "the engine ended before it was ready"
-            yield EngineProcess(process, int(line))
+            yield EngineProcess(process, *map(int, line.split()))
             assert process.poll() is None, "the engine ended by itself"
         finally:
             process.send_signal(signal.SIGTERM)
