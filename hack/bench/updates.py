@@ -12,7 +12,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from itertools import cycle, islice
 from pathlib import Path
@@ -21,10 +20,10 @@ from cluster.places import Outputs
 from e2e import manifests
 from e2e.endpoints import Endpoint
 from e2e.kubectl import Kubectl
-from e2e.load import Load, own_answer
+from e2e.load import Load
 from e2e.models import Models, Pushed
 from e2e.places import Place
-from e2e.variants import pushed_pair
+from e2e.variants import pair
 from mlz.cluster.client import KubeClient
 
 NAMESPACE = "mlz-bench-updates"
@@ -55,10 +54,10 @@ def main() -> None:
 
 
 def _measure(place: Place, models: Models, options: argparse.Namespace) -> None:
-    pair = pushed_pair(models, options.model)
-    records = models.made(options.model).records[:1]
-    answers = dict(_own_answer(place, f"alone-{n}", pair[n], records) for n in range(2))
-    place.apply(manifests.deployment("live", pair[0], replicas=options.replicas, resources=None))
+    both = pair(models, options.model)
+    assets, records = both.pushed(models), models.made(options.model).records[:1]
+    answers = both.answers(records)
+    place.apply(manifests.deployment("live", assets[0], replicas=options.replicas, resources=None))
     guid = place.until_state("live", "ACTIVE")["guid"]
     updates: list[tuple[float, float]] = []
     rests: list[tuple[float, float]] = []
@@ -67,7 +66,7 @@ def _measure(place: Place, models: Models, options: argparse.Namespace) -> None:
         if options.rate:
             endpoint = stack.enter_context(closing(Endpoint(place.address("live"), guid)))
             load = stack.enter_context(Load(endpoint, records, options.rate, answers))
-        for number, model in enumerate(islice(cycle(reversed(pair)), options.runs)):
+        for number, model in enumerate(islice(cycle(reversed(assets)), options.runs)):
             updates.append(_update(place, model))
             length = updates[-1][1] - updates[-1][0]
             if load is not None:
@@ -76,17 +75,6 @@ def _measure(place: Place, models: Models, options: argparse.Namespace) -> None:
     _print(options, updates)
     if load is not None:
         _print_latencies(load, updates, rests)
-
-
-def _own_answer(
-    place: Place, name: str, model: Pushed, records: Sequence[object]
-) -> tuple[str, object]:
-    place.apply(manifests.deployment(name, model))
-    guid = place.until_state(name, "ACTIVE")["guid"]
-    with closing(Endpoint(place.address(name), guid)) as endpoint:
-        found = own_answer(endpoint, list(records))
-    place.run("delete", "mlzd", name)
-    return found
 
 
 def _update(place: Place, model: Pushed) -> tuple[float, float]:

@@ -19,11 +19,11 @@ import pytest
 from e2e import manifests
 from e2e.endpoints import Endpoint
 from e2e.figures import Figures
-from e2e.load import Load, own_answer
+from e2e.load import Load
 from e2e.models import Models, Pushed
 from e2e.operatorpod import OperatorPod
 from e2e.places import Place
-from e2e.variants import pushed_pair
+from e2e.variants import pair
 from e2e.waiting import let_pass
 
 NAMES = ("tabular", "xgboost", "pmml")
@@ -68,20 +68,13 @@ Deployed = Callable[[str, int], AbstractContextManager[Live]]
 
 
 @pytest.fixture(scope="module")
-def answers(shared_place: Place, models: Models) -> dict[str, dict[str, Any]]:
+def answers(models: Models) -> dict[str, dict[str, Any]]:
     """What each asset answers, by model and digest: learned from it alone, before."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in NAMES:
-        for number, model in enumerate(pushed_pair(models, name)):
-            shared_place.apply(manifests.deployment(f"{name}-{number}", model, replicas=1))
-    for name in NAMES:
-        records = models.made(name).records[:RECORDS]
-        for alone in (f"{name}-0", f"{name}-1"):
-            guid = shared_place.until_state(alone, "ACTIVE")["guid"]
-            with closing(Endpoint(shared_place.address(alone), guid)) as endpoint:
-                found.setdefault(name, {}).update([own_answer(endpoint, records)])
-            shared_place.run("delete", "mlzd", alone, "--wait=false")
-        assert len({str(answer) for answer in found[name].values()}) == 2, "they must differ"
+    found = {
+        name: pair(models, name).answers(models.made(name).records[:RECORDS]) for name in NAMES
+    }
+    for name, both in found.items():
+        assert len({str(answer) for answer in both.values()}) == 2, f"{name}: they must differ"
     return found
 
 
@@ -91,14 +84,14 @@ def live(place: Place, models: Models, answers: dict[str, dict[str, Any]]) -> De
 
     @contextmanager
     def deployed(name: str, replicas: int) -> Iterator[Live]:
-        pair, records = pushed_pair(models, name), models.made(name).records[:RECORDS]
-        place.apply(manifests.deployment("live", pair[0], replicas=replicas, resources=None))
+        both, records = pair(models, name).pushed(models), models.made(name).records[:RECORDS]
+        place.apply(manifests.deployment("live", both[0], replicas=replicas, resources=None))
         guid = place.until_state("live", "ACTIVE")["guid"]
         with (
             closing(Endpoint(place.address("live"), guid)) as endpoint,
             Load(endpoint, records, RATE, answers[name]) as load,
         ):
-            yield Live(place, "live", pair, load)
+            yield Live(place, "live", both, load)
 
     return deployed
 

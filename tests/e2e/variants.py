@@ -2,23 +2,41 @@
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e.alone import answer_alone
 from e2e.models import Models, Pushed
 
 _FLOAT = 1  # onnx.TensorProto.FLOAT
 
 
-def pushed_pair(models: Models, name: str) -> tuple[Pushed, Pushed]:
-    """A model of the zoo and its variant, in the registry."""
+@dataclass(frozen=True)
+class Pair:
+    """The files of a model of the zoo and of its variant."""
+
+    files: tuple[Path, Path]
+    engine_type: str
+
+    def pushed(self, models: Models) -> tuple[Pushed, Pushed]:
+        """Both in the registry."""
+        first, second = (models.push(file, self.engine_type) for file in self.files)
+        return first, second
+
+    def answers(self, records: list[Any]) -> dict[str, Any]:
+        """What each of them answers, by digest."""
+        return dict(answer_alone(file, self.engine_type, records) for file in self.files)
+
+
+def pair(models: Models, name: str) -> Pair:
+    """Of an engine type's real model, or of ``tabular``."""
     model = models.made(name)
     suffix = ".json" if name == "xgboost" else model.path.suffix
     path = model.path.with_name(f"other-{model.path.stem}{suffix}")
     if not path.exists():
         _MAKERS[name](model.path, path)
-    engine_type = "onnx" if name == "tabular" else name
-    return models.push(model.path, engine_type), models.push(path, engine_type)
+    return Pair((model.path, path), "onnx" if name == "tabular" else name)
 
 
 def _other_base(path: Path, other: Path) -> None:
