@@ -16,12 +16,19 @@ from e2e.models import Pushed
 
 @dataclass(frozen=True)
 class Reply:
-    """What a path answers; ``user`` is ``name:password`` where it wants one."""
+    """
+    What a path answers.
+
+    Attributes:
+        user: ``name:password``, where it wants one.
+        once: whoever asks again waits until the store closes.
+    """
 
     content: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     user: str | None = None
+    once: bool = False
 
 
 class AssetStore:
@@ -35,6 +42,7 @@ class AssetStore:
     def __init__(self, host: str) -> None:
         self._replies: dict[str, Reply] = {}
         self._gates: dict[str, tuple[str, str]] = {}
+        self._closing = threading.Event()
         self.first_answers: dict[str, datetime] = {}
         self._server = ThreadingHTTPServer((host, 0), _handler(self))
         self._server.daemon_threads = True
@@ -51,6 +59,7 @@ class AssetStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -70,6 +79,8 @@ class AssetStore:
         """What a request gets."""
         gate = next((self._gates[start] for start in self._gates if path.startswith(start)), None)
         reply = self._replies.get(path, Reply(status=404))
+        if reply.once and path in self.first_answers:
+            self._closing.wait()
         user = reply.user if gate is None else gate[1]
         if user is not None and not _knows(headers, user):
             return Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="e2e"'})

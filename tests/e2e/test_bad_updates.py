@@ -17,10 +17,10 @@ from e2e.models import Pushed
 from e2e.operatorpod import OperatorPod
 from e2e.places import Place, conditions
 from e2e.store import AssetStore, Reply
+from e2e.undone import assert_undone
 from e2e.waiting import until
 from mlz.api.conditions import moment
-from mlz.api.names import ANNOTATION_ACKNOWLEDGED, asset_label
-from mlz.cluster import kinds
+from mlz.api.names import ANNOTATION_ACKNOWLEDGED
 from mlz.lifecycle.updates import MISMATCH
 
 RATE = 50
@@ -90,24 +90,12 @@ def test_what_is_no_good_is_undone(
 
     place.patch("live", {"asset": asset(model), "schemaPolicy": bad.policy})
     until(lambda: place.status("live").get("failure"), "the failure is told", within=180)
-    status = place.until_state("live", "ready")
+    assert_undone(place, "live", model, bad.reason, serving)
 
-    told = (moment(status["failure"]["time"]) - asked).total_seconds()
-    figures.tell(f"a bad update, {bad.name}: {status['failure']['reason']} {told:.0f} s after it")
-    stalled = conditions(status)["Stalled"]
-    assert (stalled["status"], stalled["reason"]) == ("True", bad.reason)
-    assert status["failure"]["reason"] == bad.reason
-    assert status["failure"]["assetDigest"] == f"sha256:{model.sha256}"
-    assert status["asset"]["active"]["digest"] == serving
-    assert status["history"][0]["outcome"] == "Failed"
-    assert conditions(status)["Available"]["status"] == "True"
-    until(lambda: only_pods_of(place, serving), "the failed try has left nothing")
+    failure = place.status("live")["failure"]
+    told = (moment(failure["time"]) - asked).total_seconds()
+    figures.tell(f"a bad update, {bad.name}: {failure['reason']} {told:.0f} s after it")
     assert load.outcome.failures == []
-
-
-def only_pods_of(place: Place, digest: str) -> bool:
-    labels = [pod["metadata"]["labels"].get("mlz.dev/asset") for pod in place.all(kinds.POD)]
-    return labels == [asset_label(digest)]
 
 
 def test_after_all_of_that_a_good_update_works(live: tuple[Place, Load], store: AssetStore) -> None:

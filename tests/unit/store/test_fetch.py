@@ -4,7 +4,11 @@ import hashlib
 import io
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +23,11 @@ from mlz.model.schema import Schema
 from mlz.settings import FetchSettings
 from mlz.store.download import Pace
 from mlz.store.fetch import fetch_asset, prepare_local
-from unit.store.servers import FakeRegistry, LocalServer, Reply
+from unit.store.servers import Call, FakeRegistry, LocalServer, Reply
 from zoo.models import Zoo
 
 PACE = Pace(2, 60, lambda _seconds: None)
+DEADLINE = 20.0
 GOOD_SCHEMA = {"inputs": [{"name": "bytes", "range": [{"min": 0, "max": 256}]}]}
 
 
@@ -289,6 +294,28 @@ def test_a_bug_of_ours_leaves_no_message(
     pod = Pod(settings, monkeypatch, tmp_path)
 
     assert main(["fetch"]) == 2
+
+    assert not pod.message.exists()
+
+
+def test_a_pod_that_is_deleted_meanwhile_goes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: LocalServer
+) -> None:
+    pod = Pod(served(server, b"x", tmp_path), monkeypatch, tmp_path)
+    asked, ended = threading.Event(), threading.Event()
+
+    def say_nothing(_call: Call) -> Reply:
+        asked.set()
+        ended.wait(DEADLINE)
+        return Reply(404)
+
+    server.answer = say_nothing
+    with subprocess.Popen([sys.executable, "-m", "mlz", "fetch"]) as process:
+        assert asked.wait(DEADLINE)
+        process.terminate()
+
+        assert process.wait(DEADLINE) == 128 + signal.SIGTERM
+        ended.set()
 
     assert not pod.message.exists()
 
