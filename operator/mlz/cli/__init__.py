@@ -8,8 +8,10 @@ layers below keep apart, as `mlz serve` does with inspection and scoring.
 
 import argparse
 import importlib
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from mlz import __version__
 from mlz.errors import MlzError
@@ -27,9 +29,16 @@ COMMANDS = {
 }
 
 
+_SIGNALLED = 128  # a shell's exit status of what a signal has ended, less its number
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; expected failures are one line on stderr and exit status 3."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    with _ended_by_sigterm():
+        return _run(list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="mlz", description="Deployment service for ML models.")
     parser.add_argument("--version", action="version", version=f"mlz {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -44,6 +53,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"mlz {arguments.command}: {error.reason}: {error.message}\n")
         return 3
     return status
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """
+    A pod that is deleted goes at once, also while a command starts or fetches.
+
+    The kernel does nothing about a signal to a container's first process that has no handler for
+    it, and the pod would stay until its grace period is over. What drains has its own handler.
+    """
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(_SIGNALLED + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _module(name: str):  # type: ignore[no-untyped-def]

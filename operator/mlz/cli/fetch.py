@@ -3,10 +3,7 @@
 import argparse
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from mlz import log as logs
@@ -18,7 +15,6 @@ from mlz.store.fetch import fetch_asset
 
 log = logging.getLogger(__name__)
 ACCEPTED, REFUSED, BUG, RETRYABLE = 0, 1, 2, 75  # 75: EX_TEMPFAIL
-_SIGNALLED = 128  # a shell's exit status of what a signal has ended, less its number
 _DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 
 
@@ -30,8 +26,7 @@ def run(_arguments: argparse.Namespace) -> int:
     """Fetch and inspect; the outcome goes to the termination log, a bug of ours to the log only."""
     logs.configure()
     try:
-        with _ended_by_sigterm():
-            outcome = _outcome()
+        outcome = _outcome()
     except Exception:
         log.exception("bug")
         return BUG
@@ -42,25 +37,6 @@ def run(_arguments: argparse.Namespace) -> int:
         return ACCEPTED
     log.error("not fetched", extra={"reason": outcome.reason, "cause": outcome.message})
     return RETRYABLE if outcome.retryable else REFUSED
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """
-    A pod that is deleted meanwhile goes at once.
-
-    The kernel does nothing about a signal to a container's first process that has no handler for
-    it, and the pod would stay until its grace period is over.
-    """
-
-    def end(number: int, _frame: object) -> None:
-        sys.exit(_SIGNALLED + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _outcome() -> Inspection:
