@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.places import CHECKOUT
+from charts import CHART
 from e2e import badmodels, manifests
 from e2e.endpoints import Endpoint
 from e2e.figures import Figures
@@ -26,7 +26,6 @@ from mlz.cluster.kinds import DEPLOYMENT
 
 pytestmark = pytest.mark.timeout(600)
 
-CHART = str(CHECKOUT / "charts" / "mlz-operator")
 RELEASE = "narrow"
 RECORDS = [{"x": [1.0, 2.0]}]
 DEADLINE_SECONDS = 30  # longer than any start takes here
@@ -48,7 +47,7 @@ class Release:
         given = {"auditIntervalSeconds": 1, "progressDeadlineSeconds": DEADLINE_SECONDS} | operator
         settings = ",".join(f"operator.{name}={value}" for name, value in given.items())
         self.kubectl.helm(
-            "upgrade", "--install", RELEASE, CHART, "-n", self.home, "-f", str(self.values),
+            "upgrade", "--install", RELEASE, str(CHART), "-n", self.home, "-f", str(self.values),
             "--set", f"{off},watchNamespaces={{{self.watched.name}}}", "--set", settings,
             "--wait", "--timeout", "2m",
         )  # fmt: skip
@@ -69,7 +68,8 @@ def release(
         found.install()
         yield found
     finally:
-        kubectl("delete", "namespace", home, "--wait=false")
+        kubectl.helm("uninstall", RELEASE, "-n", home, "--ignore-not-found", "--wait", check=False)
+        kubectl("delete", "namespace", home, "--wait=false", "--ignore-not-found")
         operator.scale(1)
 
 

@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from cluster.places import CHECKOUT
+from charts import CHART
 from e2e import manifests
 from e2e.figures import Figures
 from e2e.fleet import restarts
@@ -145,7 +145,7 @@ def test_an_upgrade_with_other_images_restarts_no_scoring_pod(
     values = [word for name in images for word in ("--set", f"images.{name}={images[name]}")]
 
     kubectl.helm(
-        "upgrade", "mlz", str(CHECKOUT / "charts/mlz-operator"), "--namespace", SYSTEM,
+        "upgrade", "mlz", str(CHART), "--namespace", SYSTEM,
         "--reuse-values", *values, "--wait", "--timeout", "2m",
     )  # fmt: skip
     try:
