@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from charts import CHART
 from cluster.binaries import Binaries
 from cluster.places import cache_folder
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-ARGOCD = CHECKOUT / "charts" / "mlz-operator" / "argocd"
+ARGOCD = CHART / "argocd"
 SCRIPTS = ARGOCD / "mlz.dev"
 ACTION_SCRIPTS = SCRIPTS / "MLzDeployment" / "actions"
 ACTIONS = {"suspend", "resume", "acknowledge-schema-change", "scale"}

@@ -13,14 +13,15 @@ import pytest
 import yaml
 from pydantic import Field
 
+from charts import CHART
+from cluster.places import CHECKOUT
 from mlz.api import crd, parsing
 from mlz.errors import REASON_TEXTS, Reason
 from mlz.model.document import Document
 from mlz.settings import EngineSettings, FetchSettings, OperatorSettings
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 CRDS = CHECKOUT / "crds"
-CHART_CRDS = CHECKOUT / "charts" / "mlz-operator" / "files" / "crds"
+CHART_CRDS = CHART / "files" / "crds"
 REFERENCE = CHECKOUT / "operator" / "reference"
 PLURALS = ("mlzdeployments", "mlzmodels", "mlzmodelversions", "mlzscoringservices")
 EXAMPLES = sorted((CRDS / "examples").glob("*.yaml"))

@@ -15,8 +15,9 @@ from pathlib import Path
 import httpx
 import yaml
 
+from charts import CHART
 from cluster.binaries import Binaries
-from cluster.places import CHECKOUT, cache_folder
+from cluster.places import cache_folder
 from cluster.ports import random_free
 from controlplane.operators import until
 
@@ -88,7 +89,7 @@ class Registry:
         return path.relative_to(self._repositories).as_posix().partition("/_manifests")[0]
 
     def _configuration(self) -> Path:
-        shipped = CHECKOUT / "charts/mlz-operator/files/registry.yml"
+        shipped = CHART / "files" / "registry.yml"
         wanted = yaml.safe_load(shipped.read_text(encoding="utf-8"))
         wanted["storage"]["filesystem"]["rootdirectory"] = str(self._storage)
         wanted["http"]["addr"] = self.host

@@ -6,105 +6,25 @@ import pytest
 
 from builders import (
     HEX,
-    NAMESPACE,
     NOW,
     OTHER_DIGEST,
     a_deployment,
     a_deployment_body,
-    a_model_body,
-    a_schema,
     a_service_body,
     a_status,
     a_version_body,
     an_active_asset,
-    an_inspection,
-    some_defaults,
 )
-from fakes.apiserver import FakeApiServer, outage
-from mlz.api import names, parsing
-from mlz.cluster.cache import Cache
-from mlz.cluster.client import ApiOutageError
-from mlz.cluster.observe import Observer, claim_of, workload_facts
-from mlz.errors import Reason
-from mlz.lifecycle.facts import DeploymentFacts, VersionFacts
+from mlz.api import names
+from mlz.cluster.observe import claim_of, workload_facts
 from mlz.model.asset import Provider
-from mlz.model.report import to_log_line, to_message
-from mlz.settings import OperatorSettings
-
-Manifest = dict[str, Any]
-
-
-class Place:
-    """A cache and what an observer makes of it."""
-
-    def __init__(self, *bodies: Manifest, **defaults: Any) -> None:
-        self.server = FakeApiServer()
-        self.cache = Cache()
-        for body in bodies:
-            self.cache.put(body)
-        self.observer = Observer(
-            self.cache, self.server, some_defaults(**defaults), OperatorSettings()
-        )
-
-    def facts(self, **deployment: Any) -> DeploymentFacts:
-        return self.observer.deployment_facts(a_deployment(**deployment), NOW)
-
-    def version_facts(self, body: Manifest) -> VersionFacts:
-        return self.observer.version_facts(parsing.model_version(body), NOW)
-
-
-def owned_by(uid: str, **meta: Any) -> Manifest:
-    owner = {"uid": uid, "kind": "MLzDeployment", "name": "churn", "controller": True}
-    return {"ownerReferences": [owner], **meta}
-
-
-def a_workload_body(status: Manifest | None = None, **meta: Any) -> Manifest:
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {
-            "name": "churn",
-            "namespace": NAMESPACE,
-            "uid": "uid-of-workload",
-            "generation": 2,
-            "resourceVersion": "5",
-            **owned_by("uid-of-churn"),
-            **meta,
-        },
-        "spec": {
-            "replicas": 3,
-            "template": {"metadata": {"labels": {names.LABEL_ASSET: "a" * 16}}},
-        },
-        "status": status or {},
-    }
-
-
-def a_pod_body(name: str = "churn-1", status: Manifest | None = None, **meta: Any) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "namespace": NAMESPACE,
-            "uid": f"uid-of-{name}",
-            "resourceVersion": "5",
-            "creationTimestamp": "2030-01-01T11:00:00Z",
-            "labels": {names.LABEL_DEPLOYMENT: "churn", names.LABEL_ASSET: "a" * 16},
-            **meta,
-        },
-        "spec": {"restartPolicy": "Never"},
-        "status": status or {},
-    }
-
-
-def an_inspection_body(message: str, **meta: Any) -> Manifest:
-    ended = {"exitCode": 0, "finishedAt": "2030-01-01T11:59:00Z", "message": message}
-    status = {
-        "phase": "Succeeded",
-        "containerStatuses": [{"name": "inspect", "state": {"terminated": ended}}],
-    }
-    fields = {**owned_by("uid-of-churn-v1"), "labels": {}, **meta}
-    return a_pod_body("churn-v1-inspect", status, **fields)
+from unit.cluster.watched import (
+    Manifest,
+    Place,
+    a_pod_body,
+    a_workload_body,
+    owned_by,
+)
 
 
 def test_a_version_that_was_made_again_with_other_bytes_is_not_the_one_that_serves() -> None:
@@ -334,82 +254,3 @@ def test_of_two_deployments_exactly_one_wins() -> None:
 
     assert losers == ["b"]
     assert claim_of(one, other) is not None
-
-
-# Versions
-
-
-def test_an_inspection_pod_belongs_to_the_very_version() -> None:
-    message = to_message(an_inspection())
-    ours = Place(an_inspection_body(message))
-    theirs = Place(an_inspection_body(message, **owned_by("another-uid")))
-
-    assert ours.version_facts(a_version_body()).pod is not None
-    assert theirs.version_facts(a_version_body()).pod is None
-
-
-def test_a_schema_in_the_message_needs_no_log() -> None:
-    place = Place(an_inspection_body(to_message(an_inspection())))
-
-    facts = place.version_facts(a_version_body())
-
-    assert facts.pod is not None
-    assert facts.pod.outcome == an_inspection()
-    assert place.server.requests == []
-
-
-def test_a_schema_that_did_not_fit_is_read_from_the_log() -> None:
-    huge = a_schema(3000)
-    place = Place(an_inspection_body(to_message(an_inspection(model_schema=huge))))
-    place.server.logs[NAMESPACE, "churn-v1-inspect"] = f"words\n{to_log_line(huge)}\n"
-
-    facts = place.version_facts(a_version_body())
-
-    assert facts.pod is not None
-    assert facts.pod.outcome is not None
-    assert facts.pod.outcome.model_schema == huge
-
-
-def test_a_log_without_the_schema_is_a_finding() -> None:
-    place = Place(an_inspection_body(to_message(an_inspection(model_schema=a_schema(3000)))))
-
-    facts = place.version_facts(a_version_body())
-
-    assert facts.pod is not None
-    assert facts.pod.outcome is None
-    assert facts.pod.finding is not None
-    assert facts.pod.finding.reason is Reason.ENGINE_CRASHED
-
-
-def test_a_log_that_cannot_be_read_now_is_an_outage() -> None:
-    place = Place(an_inspection_body(to_message(an_inspection(model_schema=a_schema(3000)))))
-    place.server.before = outage
-
-    with pytest.raises(ApiOutageError):
-        place.version_facts(a_version_body())
-
-
-def test_siblings_are_numbered_versions_of_the_same_model() -> None:
-    def numbered(name: str, number: int, **fields: Any) -> Manifest:
-        return a_version_body(name, {"versionSeq": number}, **fields)
-
-    place = Place(
-        a_model_body(),
-        a_version_body(),
-        numbered("churn-v2", 2),
-        numbered("churn-v3", 3),
-        numbered("fraud-v9", 9, model="fraud"),
-        a_version_body("churn-v4"),
-    )
-
-    assert sorted(place.version_facts(a_version_body()).siblings) == [2, 3]
-    assert place.version_facts(a_version_body(model=None)).siblings == ()
-    assert place.observer.latest_version(NAMESPACE, "churn") == "churn-v3"
-
-
-def test_a_version_needs_the_image_of_its_engine_type() -> None:
-    known = Place().version_facts(a_version_body())
-    unknown = Place(images={"pmml": ""}).version_facts(a_version_body(engineType="pmml"))
-
-    assert known.engine_image
-    assert not unknown.engine_image

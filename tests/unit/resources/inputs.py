@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from builders import DIGEST, a_deployment, a_service, an_accepted_version, some_defaults
+from builders import DIGEST, HEX, a_deployment, a_service, an_accepted_version, some_defaults
 from mlz.model.asset import Provider
 from mlz.resources import workload
 from mlz.resources.manifest import Manifest
 from mlz.resources.workload import Workload
+
+SECRET = {"uri": "s3://bucket/churn.onnx", "sha256": HEX, "secretRef": {"name": "store"}}
 
 
 def a_workload(**overrides: Any) -> Workload:

@@ -20,13 +20,14 @@ from builders import (
     some_defaults,
 )
 from mlz.api import names
-from mlz.api.parsing import Deployment, ModelVersion
+from mlz.api.parsing import ModelVersion
 from mlz.api.status import DeployedAsset
 from mlz.errors import RejectedError
 from mlz.model.asset import Provider
-from mlz.resources import desired, disruption, inspection, versions, workload
+from mlz.resources import desired, disruption, inspection, workload
 from mlz.resources.desired import Plan
 from mlz.resources.manifest import Manifest
+from unit.resources.inputs import SECRET
 
 KUBERNETES = "1.37"
 EVERYTHING: dict[str, Any] = {
@@ -41,7 +42,6 @@ EVERYTHING: dict[str, Any] = {
     ],
     "env": [{"name": "A", "value": "1"}, {"name": "B", "value": ""}],
 }
-SECRET = {"uri": "s3://bucket/churn.onnx", "sha256": HEX, "secretRef": {"name": "store"}}
 # Source: Pod Security Standards, restricted, "Volume Types".
 VOLUMES = {"emptyDir", "secret", "persistentVolumeClaim", "configMap"}
 CLAIM = {"uri": "pvc://models/churn/1.onnx", "sha256": HEX}
@@ -345,47 +345,6 @@ def test_a_budget_from_two_pods_on(replicas: int, budget: int | None) -> None:
     found = disruption.build(a_deployment(), replicas)
 
     assert (found and found["spec"]["maxUnavailable"]) == budget
-
-
-# A deployment's own version
-
-
-@pytest.mark.parametrize(
-    ("deployment", "name"),
-    [
-        pytest.param(a_deployment(), "churn-v1", id="a version that exists by itself"),
-        pytest.param(a_deployment(engineType="spark"), None, id="an unreadable spec"),
-    ],
-)
-def test_a_named_version_is_not_made(deployment: Deployment, name: str | None) -> None:
-    assert versions.name_of(deployment) == name
-    assert versions.build(deployment) is None
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        pytest.param({"asset": SECRET | {"uri": "s3://bucket/other.onnx"}}, id="another URI"),
-        pytest.param({"asset": SECRET | {"sha256": "c" * 64}}, id="another digest"),
-        pytest.param({"asset": SECRET | {"secretRef": {"name": "b"}}}, id="another Secret"),
-        pytest.param({"engineType": "pmml", "asset": SECRET}, id="another engine type"),
-    ],
-)
-def test_another_asset_is_another_version(fields: dict[str, Any]) -> None:
-    """A version is immutable, so what is in it is in its name."""
-    one, other = versions.build(a_deployment(asset=SECRET)), versions.build(a_deployment(**fields))
-
-    assert one is not None
-    assert other is not None
-    assert one["metadata"]["name"] != other["metadata"]["name"]
-
-
-def test_an_asset_by_uri_becomes_a_version_that_says_the_same() -> None:
-    found = versions.build(a_deployment(asset=SECRET))
-
-    assert found is not None
-    assert found["spec"] == {"artifact": SECRET, "engineType": "onnx"}
-    assert found["metadata"]["name"] == versions.name_of(a_deployment(asset=SECRET))
 
 
 def test_nothing_is_built_of_an_unreadable_version() -> None:
