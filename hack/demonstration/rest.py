@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cluster.places import CHECKOUT
 from cluster.progress import say
@@ -67,12 +68,15 @@ class Api:
         if self._token:
             told[1:1] = ["-H", "Authorization: Bearer $TOKEN"]
             words = ["-H", f"Authorization: Bearer {self._token}", *words]
-        line = " ".join(f"'{one}'" if " " in one or "{" in one else one for one in told)
-        say(f"$ {line.replace(hide, '…') if hide else line}")
-        answer = quiet(
-            ["curl", "--silent", "--show-error", "--fail-with-body", "--cacert", ca, "--globoff",
-             *words, f"{self._base}{path}"]
-        )  # fmt: skip
+        told = [one.replace(hide, "…") if hide else one for one in told]
+        say("$ " + " ".join(f"'{one}'" if " " in one or "{" in one else one for one in told))
+        try:
+            answer = quiet(
+                ["curl", "--silent", "--show-error", "--fail-with-body", "--cacert", ca,
+                 "--globoff", *words, f"{self._base}{path}"]
+            )  # fmt: skip
+        except subprocess.CalledProcessError as error:  # as it was shown: without the secrets
+            raise subprocess.CalledProcessError(error.returncode, told) from None
         return json.loads(answer) if answer.strip() else None
 
 
@@ -85,7 +89,7 @@ def tell() -> None:
     with forwarded(f"svc/{SERVICE}", SYSTEM, 443) as port, _watching():
         api = Api(port)
         api.log_in(USER, password)
-        _clear(api)
+        clear(api)
         _story(api)
 
 
@@ -124,11 +128,11 @@ def _score(api: Api, deployment: Json, names: tuple[str, ...]) -> None:
             say(f"  {dict(zip(one['fields'], value, strict=True))}")
 
 
-def _clear(api: Api) -> None:
+def clear(api: Api) -> None:
     """What an interrupted demo has left."""
     for deployment in api.get("/v3/deployments")["resources"]:
         if deployment["entity"]["name"] == NAME:
-            api.delete(deployment["metadata"]["url"].split(":443", 1)[-1].split("localhost", 1)[-1])
+            api.delete(urlsplit(deployment["metadata"]["url"]).path)
     for model in api.get("/v3/ml_assets/models")["resources"]:
         if model["entity"]["name"] == NAME:
             api.delete(f"/v3/ml_assets/models/{model['metadata']['guid']}")
