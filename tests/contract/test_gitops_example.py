@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from contract.argocd_lua import CHECKOUT, Json, health
+from cluster.places import CHECKOUT
+from contract.argocd_lua import Json, health
 from contract.argocd_stories import Cluster
 from mlz.api import crd, parsing
 
