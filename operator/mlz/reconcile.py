@@ -139,7 +139,6 @@ def _own_version(deployment: Deployment, world: World) -> None:
     changed = deployment.status.observed_generation != deployment.meta.generation
     if known is not None and changed and versions.is_refused(parsing.model_version(known)):
         world.writer.prune([known], wanted=())
-        world.cache.drop(known)
     world.writer.apply_all([manifest])
 
 

@@ -152,15 +152,21 @@ class FakeApiServer:
             raise ApiConflictError(409, f"{meta['name']} has been modified")
         return self._answer(self._store(address, copied(manifest), known))
 
-    def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+    def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> Manifest | None:
+        """Gone at once, and said so as a real one does: a Status, or the last of a pod."""
         try:
             self._count(Request("delete", kind.kind, name))
         except ApiConflictError:
-            return  # as the client does, which takes it for an object of another uid
+            return None  # as the client does, which takes it for an object of another uid
         known = self._objects.get((kind.kind, namespace, name))
-        if known is not None and known["metadata"]["uid"] == uid:
-            self.remove(kind.kind, name, namespace)
-            self.after(self.requests[-1])
+        if known is None or known["metadata"]["uid"] != uid:
+            return None
+        gone = self.remove(kind.kind, name, namespace)
+        self.after(self.requests[-1])
+        if kind is not kinds.POD:
+            return {"kind": "Status", "metadata": {}, "status": "Success"}
+        gone["metadata"]["deletionTimestamp"] = "2030-01-01T12:00:00Z"
+        return gone
 
     def watch(
         self,
@@ -216,7 +222,7 @@ class FakeApiServer:
         self._owners.setdefault(address, FieldOwners()).lose(known, live)
         return self._store(address, live, known)
 
-    def remove(self, kind: str, name: str, namespace: str = "models") -> None:
+    def remove(self, kind: str, name: str, namespace: str = "models") -> Manifest:
         """Delete an object as somebody else; what it owns is garbage from now on."""
         body = self._objects.pop((kind, namespace, name))
         self._owners.pop((kind, namespace, name), None)
@@ -224,6 +230,7 @@ class FakeApiServer:
         gone = copied(body)
         gone["metadata"]["resourceVersion"] = str(self._version)
         self._tell("DELETED", gone)
+        return copied(gone)
 
     def garbage(self) -> Iterator[Address]:
         """Objects none of whose owners exists."""

@@ -57,11 +57,10 @@ class Writer:
         kept = {_identity(manifest) for manifest in wanted}
         for body in owned:
             if _identity(body) not in kept and "deletionTimestamp" not in body["metadata"]:
-                meta = body["metadata"]
                 kind = BY_NAME[body["kind"]]
                 if kind is WORKLOAD and (body.get("status") or {}).get("availableReplicas"):
                     self._brakes.before_deletion(len(self._cache.of_kind(WORKLOAD)))
-                self._client.delete(kind, meta["namespace"], meta["name"], meta["uid"])
+                self._delete(kind, body)
 
     def write_status(self, kind: Kind, body: Mapping[str, Any], status: Manifest) -> bool:
         """Write a status if it differs from the one seen; answers whether it was written."""
@@ -84,6 +83,17 @@ class Writer:
         )
         self._cache.put(answer)
         return True
+
+    def _delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """The answer goes into the cache, too, or the next pass would delete once more."""
+        meta = body["metadata"]
+        answer = self._client.delete(kind, meta["namespace"], meta["name"], meta["uid"])
+        if answer is None:
+            return
+        if "deletionTimestamp" in answer.get("metadata", {}):
+            self._cache.put(answer)
+        else:
+            self._cache.drop(body)
 
     def _apply(self, manifest: Manifest) -> None:
         kind = BY_NAME[manifest["kind"]]

@@ -132,8 +132,14 @@ class KubeClient:
         meta = manifest["metadata"]
         return self._json("PUT", kind.path(meta["namespace"], meta["name"]), body=manifest)
 
-    def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the very object of that uid; nothing where it is gone already."""
+    def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> Manifest | None:
+        """
+        Delete the very object of that uid.
+
+        Returns:
+            The object, with a ``deletionTimestamp`` while it is on its way out, or a ``Status``;
+            None where it was gone already.
+        """
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
@@ -141,10 +147,11 @@ class KubeClient:
             "preconditions": {"uid": uid},
         }
         try:
-            self._json("DELETE", kind.path(namespace, name), body=body)
+            return self._json("DELETE", kind.path(namespace, name), body=body)
         except ApiRefusalError as error:
             if error.status not in (404, 409):
                 raise
+            return None
 
     def watch(
         self,

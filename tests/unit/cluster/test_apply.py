@@ -279,6 +279,17 @@ def test_what_is_on_its_way_out_is_not_deleted_again(cluster: Cluster) -> None:
     assert cluster.writes() == ["apply Service"]
 
 
+@pytest.mark.parametrize("kind", ["Service", "Pod"])
+def test_what_was_deleted_is_not_deleted_again(cluster: Cluster, kind: str) -> None:
+    """Though no event has told of it yet, and whether it goes at once or in a while."""
+    cluster.cache.put(cluster.server.put(owned("v1", kind, "churn", a_deployment())))
+
+    for _ in range(2):
+        cluster.writer.prune(cluster.cache.owned_by("uid-of-churn"), [])
+
+    assert cluster.writes() == [f"delete {kind}"]
+
+
 def test_an_object_that_took_the_name_of_a_deleted_one_is_spared(cluster: Cluster) -> None:
     cluster.writer.apply_all([a_manifest()])
     cluster.server.remove("Service", "churn")
