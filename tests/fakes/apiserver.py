@@ -165,8 +165,9 @@ class FakeApiServer:
         self.after(self.requests[-1])
         if kind is not kinds.POD:
             return {"kind": "Status", "metadata": {}, "status": "Success"}
-        gone["metadata"]["deletionTimestamp"] = "2030-01-01T12:00:00Z"
-        return gone
+        last = copied(gone)  # watchers are told of the other one
+        last["metadata"]["deletionTimestamp"] = "2030-01-01T12:00:00Z"
+        return last
 
     def watch(
         self,
@@ -230,7 +231,7 @@ class FakeApiServer:
         gone = copied(body)
         gone["metadata"]["resourceVersion"] = str(self._version)
         self._tell("DELETED", gone)
-        return copied(gone)
+        return gone
 
     def garbage(self) -> Iterator[Address]:
         """Objects none of whose owners exists."""

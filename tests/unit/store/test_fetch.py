@@ -1,4 +1,4 @@
-"""From a URI or a file to a model folder, whole; and the commands around it."""
+"""From a URI or a file to a model folder, whole."""
 
 import hashlib
 import json
