@@ -59,6 +59,7 @@ class Adder:
 
     merges: bool = True
     exact: bool = True
+    warm_after: int = 3
     calls: list[int] = field(default_factory=list)
     gate: threading.Event | None = None
     entered: threading.Event = field(default_factory=threading.Event)

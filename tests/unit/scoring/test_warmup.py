@@ -1,5 +1,6 @@
 """The warm-up: what refuses an asset, and what it finds out."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,6 +68,26 @@ def test_an_asset_that_does_not_score_is_refused(
         warmed(engine, an_asset(), sample)
 
     assert refused.value.reason is Reason.WARM_UP_FAILED
+
+
+def test_a_library_that_compiles_as_it_goes_is_called_until_it_is_fast() -> None:
+    engine = Adder(warm_after=250)
+
+    warmed(engine, an_asset())
+
+    assert engine.calls.count(1) == 250
+
+
+def test_a_slow_model_is_not_called_until_it_is_fast() -> None:
+    class Slow(Adder):
+        def score(self, rows: Sequence[Row]) -> Scores:
+            time.sleep(0.6)
+            return super().score(rows)
+
+    engine = Slow(warm_after=250)
+
+    assert warmed(engine, an_asset()).seconds >= 0.6
+    assert engine.calls.count(1) == 2
 
 
 def test_another_made_up_record_may_score_where_the_first_does_not() -> None:

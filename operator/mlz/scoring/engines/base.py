@@ -55,6 +55,8 @@ class Engine(Protocol):
     merges: bool
     # Whether a row's answer is known not to depend on the rows beside it, down to the last bit.
     exact: bool
+    # How many scores it takes until the library is as fast as it gets.
+    warm_after: int
 
     def score(self, rows: Sequence[Row]) -> Scores:
         """

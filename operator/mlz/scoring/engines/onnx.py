@@ -56,6 +56,8 @@ def load(folder: Path, asset: Asset, options: LoadOptions) -> "OnnxEngine":
 class OnnxEngine:
     """One session; ``run`` is safe from many threads."""
 
+    warm_after = 3
+
     def __init__(self, session: Any, inputs: Sequence[InputField]) -> None:
         self._session = session
         self._options = onnxruntime.RunOptions()

@@ -76,6 +76,7 @@ class XgboostEngine:
 
     merges = True
     exact = True
+    warm_after = 3
 
     def __init__(
         self, booster: Booster, inputs: Sequence[InputField], columns: Sequence[int]
