@@ -1,5 +1,8 @@
 """Engine type xgboost: every family of objectives as the library has it, and categories."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,20 @@ from unit.scoring.kit import a_field, an_asset
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 3)).astype(np.float32)
 LABELS = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+
+
+# In a process of its own: threads that the library has made once stay.
+_THREADS_AFTER = """
+import os, pathlib, sys
+import numpy as np
+from mlz.scoring.engines.libxgboost import Booster
+
+booster = Booster(pathlib.Path(sys.argv[1]).read_bytes(), int(sys.argv[2]))
+before = len(os.listdir("/proc/self/task"))
+for rows in map(int, sys.argv[3:]):
+    booster.predict(np.zeros((rows, booster.feature_count()), np.float32))
+    print(len(os.listdir("/proc/self/task")) - before)
+"""
 
 
 def trained(objective: str, labels: Any, **parameters: Any) -> xgboost.Booster:
@@ -204,3 +221,16 @@ def test_the_library_is_called_without_its_python_package(tmp_path: Path) -> Non
     assert ours.feature_names() == []
     assert ours.predict(X).tolist() == booster.inplace_predict(X).tolist()
     assert EngineType.XGBOOST.value in str(xgboost.__file__)
+
+
+def test_few_rows_are_scored_by_their_caller_many_by_all_threads(tmp_path: Path) -> None:
+    model = tmp_path / "model.ubj"
+    trained("reg:squarederror", X[:, 0]).save_model(model)
+
+    def threads_made(threads: int) -> list[int]:
+        command = [sys.executable, "-c", _THREADS_AFTER, model, str(threads), "1", "64", "4096"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        return [int(line) for line in said.stdout.split()]
+
+    assert threads_made(1) == [0, 0, 0]
+    assert threads_made(2) == [0, 0, min(2, len(os.sched_getaffinity(0))) - 1]

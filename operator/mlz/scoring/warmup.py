@@ -3,9 +3,9 @@ The warm-up: the first score of an asset, before anybody may call it ready.
 
 It proves that the model answers, with finite values, lets a library that compiles as it goes reach
 its speed, so that no caller meets a slow pod, and measures what the dataplane must know: how long a
-record takes, and whether a record's answer is the same in a batch. Where it is not (a
-model that mixes its rows, or kernels that round otherwise: magika differs by 0.005), every record
-becomes a call of its own, so that nobody's answer depends on whose request came at the same time.
+record takes, and whether a record's answer is the same in a batch. Where it is not (a model that
+mixes its rows, or kernels that round otherwise: magika differs by 0.005), every record becomes a
+call of its own, so that nobody's answer depends on whose request came at the same time.
 """
 
 import math
