@@ -15,6 +15,7 @@ from pathlib import Path
 
 from environment import apt
 from environment.errors import SetupError
+from images.bytecode import prove_trusted
 from images.naming import digest_of
 from images.store import Part, Store, source_digest
 
@@ -93,6 +94,7 @@ def _make(folder: Path) -> None:
     if said.returncode:
         raise SetupError(f"mmdebstrap failed:\n{said.stderr.strip()}")
     _tidy(folder, scratch)
+    prove_trusted(folder / "base")
 
 
 def _tidy(folder: Path, scratch: Path) -> None:
