@@ -15,15 +15,8 @@ Json = dict[str, Any]
 CHART = CHECKOUT / "charts" / "mlz-operator"
 
 
-def helm(
-    *words: str, values: Json | None = None, seconds: float = 120
-) -> subprocess.CompletedProcess[str]:
-    """
-    Run helm, and build it first where it is not; it reads ``values`` from its input.
-
-    Args:
-        seconds: how long it may take.
-    """
+def helm(*words: str, values: Json | None = None) -> subprocess.CompletedProcess[str]:
+    """Run helm, and build it first where it is not; it reads ``values`` from its input."""
     binaries = Binaries(cache_folder(os.environ), os.environ)
     binaries.ensure(["helm"])
     given = ["--values", "-"] if values is not None else []
@@ -32,7 +25,7 @@ def helm(
         input=json.dumps(values),
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=120,
     )
 
 

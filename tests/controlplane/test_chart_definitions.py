@@ -23,8 +23,6 @@ def plane(tmp_path: Path) -> Iterator[ControlPlane]:
         yield running
 
 
-# The API server deletes the objects of a definition first, and gives itself a minute a try.
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("keep", [True, False], ids=["kept", "not kept"])
 def test_uninstalling_leaves_the_definitions_where_they_are_kept(
     keep: bool, plane: ControlPlane
@@ -43,7 +41,7 @@ def test_uninstalling_leaves_the_definitions_where_they_are_kept(
     kubectl("-n", namespace, "apply", resource("MLzScoringService", "mine", {"type": "standard"}))
     succeeds(helm("upgrade", *release))
 
-    answer = helm("uninstall", "mlz", *there, "--wait", "--timeout=4m", seconds=270)
+    answer = helm("uninstall", "mlz", *there, "--wait", "--timeout=110s")
 
     assert answer.returncode == 0, f"{answer.stderr}\nLeft: {definitions(kubectl)}"
 

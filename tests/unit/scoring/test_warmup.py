@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fakes.clock import FakeClock
 from mlz.errors import Reason, RejectedError
 from mlz.model.asset import Asset, EngineType
 from mlz.model.schema import FieldType, InputField, Interval, Schema
@@ -78,15 +79,17 @@ def test_a_library_that_compiles_as_it_goes_is_called_until_it_is_fast() -> None
     assert engine.calls.count(1) == 250
 
 
-def test_a_slow_model_is_not_called_until_it_is_fast() -> None:
+def test_a_slow_model_is_not_called_until_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow(Adder):
         def score(self, rows: Sequence[Row]) -> Scores:
-            time.sleep(0.6)
+            clock.advance(0.6)
             return super().score(rows)
 
+    clock = FakeClock()
+    monkeypatch.setattr(time, "perf_counter", clock.monotonic)
     engine = Slow(warm_after=250)
 
-    assert warmed(engine, an_asset()).seconds >= 0.6
+    assert warmed(engine, an_asset()).seconds == pytest.approx(0.6)
     assert engine.calls.count(1) == 2
 
 
