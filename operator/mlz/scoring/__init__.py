@@ -7,3 +7,9 @@ table), ``doors`` and ``oip`` (two forms of requests), ``validation`` (records a
 module a library). ``server`` and ``runtime`` bring it up and down. Nothing here knows Kubernetes,
 stores or how a model came into its folder.
 """
+
+import os
+
+# numpy's OpenBLAS starts a thread for every CPU of the node when it is imported, and each spins
+# for a while before it sleeps. Nothing here multiplies matrices in numpy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -271,6 +271,18 @@ def test_the_engine_command_leaves_last_words(tmp_path: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_no_library_starts_threads_when_it_is_imported() -> None:
+    """One for each CPU of the node, which spin, is what numpy's OpenBLAS would start."""
+    code = "import os, mlz.scoring.server; print(len(os.listdir('/proc/self/task')))"
+    ours = {name: word for name, word in os.environ.items() if "THREADS" not in name}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=ours, capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.stdout == "1\n", ended.stderr
+
+
 def test_a_signal_while_loading_ends_the_process_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ASSET_FILE)  # a load that never ends
     port = free_port()
