@@ -227,14 +227,14 @@ def a_workload(digest: str = DIGEST, wanted: int = 1, **overrides: Any) -> Workl
         "observed": True,
         "total": wanted,
         "updated": wanted,
-        "available": wanted,
+        "ready": wanted,
     } | overrides
     return WorkloadFacts(**fields)
 
 
 def a_starting_workload(digest: str = DIGEST, wanted: int = 1, **overrides: Any) -> WorkloadFacts:
-    """Pods are there and none is available."""
-    return a_workload(digest, wanted, **{"available": 0} | overrides)
+    """Pods are there and none is ready."""
+    return a_workload(digest, wanted, **{"ready": 0} | overrides)
 
 
 def a_pod(digest: str = DIGEST, ready: bool = True, **overrides: Any) -> PodFacts:

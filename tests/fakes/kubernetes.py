@@ -94,7 +94,7 @@ class Kubernetes:
             "observedGeneration": workload["metadata"]["generation"],
             "replicas": len(pods),
             "updatedReplicas": len(new),
-            "availableReplicas": sum(map(_is_ready, pods)),
+            "readyReplicas": sum(map(_is_ready, pods)),
         }
         if workload.get("status") != status:
             yield lambda: self._server.put({**workload, "status": status})

@@ -58,7 +58,7 @@ class Writer:
         for body in owned:
             if _identity(body) not in kept and "deletionTimestamp" not in body["metadata"]:
                 kind = BY_NAME[body["kind"]]
-                if kind is WORKLOAD and (body.get("status") or {}).get("availableReplicas"):
+                if kind is WORKLOAD and (body.get("status") or {}).get("readyReplicas"):
                     self._brakes.before_deletion(len(self._cache.of_kind(WORKLOAD)))
                 self._delete(kind, body)
 

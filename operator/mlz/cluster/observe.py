@@ -208,7 +208,7 @@ def workload_facts(body: Body) -> WorkloadFacts:
         observed=status.get("observedGeneration", 0) >= meta.get("generation", 1),
         total=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
-        available=status.get("availableReplicas", 0),
+        ready=status.get("readyReplicas", 0),
         finding=_replica_failure(status),
     )
 

@@ -72,17 +72,17 @@ class WorkloadFacts:
     observed: bool
     total: int = 0
     updated: int = 0
-    available: int = 0
+    ready: int = 0
     finding: Finding | None = None
 
     @property
     def complete(self) -> bool:
         """
-        Whether every pod there is, is a new and available one.
+        Whether every pod there is, is a new and ready one.
 
-        ``available >= wanted`` alone is true while old pods still answer.
+        ``ready >= wanted`` alone is true while old pods still answer.
         """
-        counts = {self.total, self.updated, self.available}
+        counts = {self.total, self.updated, self.ready}
         return self.observed and counts == {self.wanted}
 
 

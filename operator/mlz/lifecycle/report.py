@@ -77,7 +77,7 @@ def status_of(facts: DeploymentFacts, decision: Decision) -> DeploymentStatus:
         scoring_url=_url(deployment, guid),
         serving_url=None if serving_id is None else _url(deployment, serving_id),
         replicas=decision.replicas,
-        ready_replicas=0 if facts.workload is None else facts.workload.available,
+        ready_replicas=0 if facts.workload is None else facts.workload.ready,
         selector=f"{LABEL_DEPLOYMENT}={deployment.meta.name}",
     )
 

@@ -38,6 +38,9 @@ from mlz.settings import Defaults, EngineDefaults
 _DRAIN_SECONDS = 30
 # The drain delay of EngineSettings and a margin.
 _LEAVING_SECONDS = 10
+# A new pod is known to every node, and the work of its start is done, before an old one leaves:
+# both at once on a full node make callers wait.
+_MIN_READY_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ def _manifest(deployment: Deployment, replicas: int, pin: Pin, serving: Pin | No
         }
     manifest["spec"] = {
         "replicas": replicas,
+        "minReadySeconds": _MIN_READY_SECONDS,
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": selector(deployment)},
         "strategy": {

@@ -303,8 +303,8 @@ def test_an_object_that_took_the_name_of_a_deleted_one_is_spared(cluster: Cluste
 @pytest.mark.parametrize(
     ("status", "braked"),
     [
-        pytest.param({"availableReplicas": 1}, True, id="workloads that answer are braked"),
-        pytest.param({"availableReplicas": 0}, False, id="who never answered is not missed"),
+        pytest.param({"readyReplicas": 1}, True, id="workloads that answer are braked"),
+        pytest.param({"readyReplicas": 0}, False, id="who never answered is not missed"),
         pytest.param({}, False, id="nor who has not even begun"),
     ],
 )

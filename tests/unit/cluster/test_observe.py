@@ -118,7 +118,7 @@ def test_a_workload_that_is_not_ours_to_keep_is_none(meta: Manifest) -> None:
         pytest.param({}, False, (0, 0, 0), id="its controller has not seen it"),
         pytest.param({"observedGeneration": 1, "replicas": 9}, False, (9, 0, 0), id="old counts"),
         pytest.param(
-            {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 1},
+            {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "readyReplicas": 1},
             True,
             (3, 2, 1),
             id="what it says of our last write",
@@ -131,7 +131,7 @@ def test_a_workload_is_what_its_controller_says(
     facts = workload_facts(a_workload_body(status))
 
     assert (facts.asset, facts.wanted, facts.observed) == ("a" * 16, 3, observed)
-    assert (facts.total, facts.updated, facts.available) == counts
+    assert (facts.total, facts.updated, facts.ready) == counts
 
 
 @pytest.mark.parametrize(

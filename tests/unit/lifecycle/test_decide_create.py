@@ -255,7 +255,7 @@ CREATE: list[Row] = [
         None,
     ),
     (
-        "every pod is new, available and of this asset: ACTIVE",
+        "every pod is new, ready and of this asset: ACTIVE",
         some_facts(workload=a_workload(), pods=(a_pod(),)),
         State.ACTIVE,
         "churn-v1",
@@ -269,8 +269,8 @@ CREATE: list[Row] = [
         None,
     ),
     (
-        "available pods may be old ones while a surge is on",
-        some_facts(workload=a_workload(total=2, updated=1, available=2), pods=(a_pod(),)),
+        "ready pods may be old ones while a surge is on",
+        some_facts(workload=a_workload(total=2, updated=1, ready=2), pods=(a_pod(),)),
         State.INITIALIZING,
         "churn-v1",
         None,
@@ -286,7 +286,7 @@ CREATE: list[Row] = [
         "two of three pods are not all of them",
         some_facts(
             deployment=a_deployment(replicas=3),
-            workload=a_workload(wanted=3, available=2),
+            workload=a_workload(wanted=3, ready=2),
             pods=(a_pod(), a_pod(name="churn-2")),
         ),
         State.INITIALIZING,

@@ -74,7 +74,7 @@ workloads = st.none() | st.builds(
     observed=st.booleans(),
     total=counts,
     updated=counts,
-    available=counts,
+    ready=counts,
     provider=st.sampled_from([Provider.CPU, Provider.ZAIU]),
     finding=st.sampled_from([None, a_finding(Reason.QUOTA_EXCEEDED)]),
 )

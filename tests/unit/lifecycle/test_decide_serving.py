@@ -27,21 +27,21 @@ SERVING: list[Row] = [
     ("what serves goes on", serving_facts(), State.ACTIVE, "churn-v1", None),
     (
         "a lost pod is no failure",
-        serving_facts(workload=a_workload(available=0), pods=(a_pod(ready=False),)),
+        serving_facts(workload=a_workload(ready=0), pods=(a_pod(ready=False),)),
         State.ACTIVE,
         "churn-v1",
         None,
     ),
     (
         "all pods lost: still the same asset, and Kubernetes replaces them",
-        serving_facts(workload=a_workload(total=0, updated=0, available=0), pods=()),
+        serving_facts(workload=a_workload(total=0, updated=0, ready=0), pods=()),
         State.ACTIVE,
         "churn-v1",
         None,
     ),
     (
         "a replacement that finds no node says so and tears nothing down",
-        serving_facts(workload=a_workload(available=0), pods=(a_stuck_pod(Reason.UNSCHEDULABLE),)),
+        serving_facts(workload=a_workload(ready=0), pods=(a_stuck_pod(Reason.UNSCHEDULABLE),)),
         State.ACTIVE,
         "churn-v1",
         Reason.UNSCHEDULABLE,
@@ -49,7 +49,7 @@ SERVING: list[Row] = [
     (
         "a replacement that gives up tears nothing down",
         serving_facts(
-            workload=a_workload(wanted=1, available=0),
+            workload=a_workload(wanted=1, ready=0),
             pods=(a_stuck_pod(Reason.DIGEST_MISMATCH, permanent=True),),
         ),
         State.ACTIVE,

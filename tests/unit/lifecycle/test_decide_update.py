@@ -73,7 +73,7 @@ UPDATE: list[Row] = [
     (
         "while old pods answer, the update is not over",
         updating_facts(
-            workload=a_workload(OTHER_DIGEST, total=2, updated=1, available=1),
+            workload=a_workload(OTHER_DIGEST, total=2, updated=1, ready=1),
             pods=(a_pod(), a_pod(OTHER_DIGEST, ready=False, name="churn-2")),
         ),
         State.UPDATING,
@@ -107,7 +107,7 @@ UPDATE: list[Row] = [
     (
         "a new pod that gives up reverts the update",
         updating_facts(
-            workload=a_workload(OTHER_DIGEST, total=2, updated=1, available=1),
+            workload=a_workload(OTHER_DIGEST, total=2, updated=1, ready=1),
             pods=(a_pod(), a_stuck_pod(Reason.WARM_UP_FAILED, permanent=True, digest=OTHER_DIGEST)),
         ),
         State.READY,
@@ -117,7 +117,7 @@ UPDATE: list[Row] = [
     (
         "a new pod past its deadline reverts the update",
         updating_facts(
-            workload=a_workload(OTHER_DIGEST, total=2, updated=1, available=1),
+            workload=a_workload(OTHER_DIGEST, total=2, updated=1, ready=1),
             pods=(a_pod(), a_late_pod(OTHER_DIGEST)),
         ),
         State.READY,
@@ -150,7 +150,7 @@ UPDATE: list[Row] = [
             f"what may pass holds an update up: {reason}",
             updating_facts(
                 deployment=stalled_for(299),
-                workload=a_workload(OTHER_DIGEST, total=2, updated=1, available=1),
+                workload=a_workload(OTHER_DIGEST, total=2, updated=1, ready=1),
                 pods=(a_pod(), a_stuck_pod(reason, able_since=None, digest=OTHER_DIGEST)),
             ),
             State.UPDATING,
@@ -163,7 +163,7 @@ UPDATE: list[Row] = [
         "but no longer than the progress deadline",
         updating_facts(
             deployment=stalled_for(300),
-            workload=a_workload(OTHER_DIGEST, total=2, updated=1, available=1),
+            workload=a_workload(OTHER_DIGEST, total=2, updated=1, ready=1),
             pods=(a_pod(), a_stuck_pod(Reason.UNSCHEDULABLE, digest=OTHER_DIGEST)),
         ),
         State.READY,
@@ -191,7 +191,7 @@ UPDATE: list[Row] = [
         (
             f"on update the engine ends for the first or second time, and that is enough: {reason}",
             updating_facts(
-                workload=a_workload(OTHER_DIGEST, total=2, updated=1, available=1),
+                workload=a_workload(OTHER_DIGEST, total=2, updated=1, ready=1),
                 pods=(a_pod(), a_stuck_pod(reason, digest=OTHER_DIGEST)),
             ),
             State.READY,

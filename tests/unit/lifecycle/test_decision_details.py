@@ -195,10 +195,10 @@ def test_one_to_three_to_one_stays_active_with_the_same_since() -> None:
     three = a_deployment(status=a_status("ACTIVE", active=an_active_asset()), replicas=3)
     walk = [
         serving_facts(deployment=three),
-        serving_facts(deployment=three, workload=a_workload(wanted=3, total=2, available=1)),
+        serving_facts(deployment=three, workload=a_workload(wanted=3, total=2, ready=1)),
         serving_facts(deployment=three, workload=a_workload(wanted=3)),
         serving_facts(workload=a_workload(wanted=3)),
-        serving_facts(workload=a_workload(total=3, updated=3, available=3)),
+        serving_facts(workload=a_workload(total=3, updated=3, ready=3)),
         serving_facts(),
     ]
 
@@ -222,6 +222,6 @@ def test_one_to_three_to_one_stays_active_with_the_same_since() -> None:
 def test_a_deployment_serves_while_one_ready_pod_of_the_active_asset_is_left(
     pods: tuple[object, ...], serving: bool
 ) -> None:
-    facts = serving_facts(workload=a_workload(wanted=2, available=1), pods=pods)
+    facts = serving_facts(workload=a_workload(wanted=2, ready=1), pods=pods)
 
     assert decide(facts).serving is serving

@@ -77,7 +77,7 @@ def starting(**overrides: Any) -> DeploymentFacts:
         ),
         pytest.param(
             serving_facts(
-                workload=a_workload(wanted=2, available=1),
+                workload=a_workload(wanted=2, ready=1),
                 pods=(a_pod(), a_pod(ready=False)),
                 deployment=a_deployment(
                     status=a_status("ACTIVE", active=an_active_asset()), replicas=2
@@ -91,7 +91,7 @@ def starting(**overrides: Any) -> DeploymentFacts:
             id="one of two pods is lost: it serves, and Kubernetes is working",
         ),
         pytest.param(
-            serving_facts(workload=a_workload(available=0), pods=(a_pod(ready=False),)),
+            serving_facts(workload=a_workload(ready=0), pods=(a_pod(ready=False),)),
             {
                 "Available": ("False", "PodsUnavailable"),
                 "Ready": ("False", "PodsUnavailable"),
@@ -252,7 +252,7 @@ def test_the_assets_are_told_by_name_and_digest() -> None:
             id="a CPU still serves though an accelerator was asked for since",
         ),
         pytest.param(
-            serving_facts(workload=a_workload(available=0), pods=()), None, id="nothing is left"
+            serving_facts(workload=a_workload(ready=0), pods=()), None, id="nothing is left"
         ),
     ],
 )
@@ -306,7 +306,7 @@ def test_the_serving_url_holds_the_serving_id() -> None:
 
 def test_scale_sees_what_is_asked_for_and_what_is_ready() -> None:
     facts = serving_facts(
-        deployment=a_deployment(replicas=3), workload=a_workload(wanted=3, available=2)
+        deployment=a_deployment(replicas=3), workload=a_workload(wanted=3, ready=2)
     )
 
     found = status(facts)

@@ -186,7 +186,7 @@ def test_the_target_is_wanted_since_the_asset_changed() -> None:
 def test_while_new_pods_answer_an_accepted_asset_is_available() -> None:
     """Though the old one's are gone, and another may still answer."""
     facts = updating_facts(
-        workload=a_workload(OTHER_DIGEST, wanted=2, total=2, updated=2, available=1),
+        workload=a_workload(OTHER_DIGEST, wanted=2, total=2, updated=2, ready=1),
         pods=(a_pod(OTHER_DIGEST), a_pod(OTHER_DIGEST, ready=False, name="churn-2")),
     )
 

@@ -45,9 +45,11 @@ def test_pods_carry_what_they_are_selected_and_known_by() -> None:
 
 
 def test_an_update_takes_nothing_away_before_the_new_pod_is_ready() -> None:
-    strategy = workload.build(a_workload(), None)["spec"]["strategy"]
+    spec = workload.build(a_workload(), None)["spec"]
+    strategy = spec["strategy"]
 
     assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert spec["minReadySeconds"] == 1
 
 
 def test_the_engine_is_told_what_it_serves_and_as_whom() -> None:
