@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from environment.venv import Venv
 JAVA_NEED = apt.Need("openjdk-17-jre-headless", apt.has_java)
 CURL_NEED = apt.command("curl")
 BOOTSTRAP_NEED = apt.Need("python3-venv", apt.has_venv)
+# The tests compare our images with those of a real builder, which needs root.
+BUILDER_NEED = apt.Need("buildah", lambda: os.geteuid() != 0 or shutil.which("buildah") is not None)
 
 
 def main(words: Sequence[str]) -> int:
@@ -26,6 +29,8 @@ def main(words: Sequence[str]) -> int:
             _lock(upgrade=arguments.upgrade)
         else:
             _prepare(arguments.only)
+            if arguments.tests:
+                apt.ensure([BUILDER_NEED])
     except SetupError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -45,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python3 hack/environment", description="Make this checkout ready for work."
     )
     parser.add_argument("--only", choices=("apt", "venv"), help="just this half")
+    parser.add_argument("--tests", action="store_true", help="also what only tests need")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     lock = commands.add_parser("lock", help="write hack/requirements/*.txt from pyproject.toml")
     lock.add_argument("--upgrade", action="store_true", help="to the newest allowed versions")
