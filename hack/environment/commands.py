@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +16,7 @@ from environment.venv import Venv
 JAVA_NEED = apt.Need("openjdk-17-jre-headless", apt.has_java)
 CURL_NEED = apt.command("curl")
 BOOTSTRAP_NEED = apt.Need("python3-venv", apt.has_venv)
-# The tests compare our images with those of a real builder, which needs root.
-BUILDER_NEED = apt.Need("buildah", lambda: os.geteuid() != 0 or shutil.which("buildah") is not None)
+BUILDER_NEED = apt.command("buildah")
 
 
 def main(words: Sequence[str]) -> int:
@@ -28,9 +26,7 @@ def main(words: Sequence[str]) -> int:
         if arguments.command == "lock":
             _lock(upgrade=arguments.upgrade)
         else:
-            _prepare(arguments.only)
-            if arguments.tests:
-                apt.ensure([BUILDER_NEED])
+            _prepare(arguments.only, tests=arguments.tests)
     except SetupError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -57,11 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _prepare(only: str | None) -> None:
+def _prepare(only: str | None, *, tests: bool) -> None:
     if only != "apt":
         _prepare_venv()
     if only != "venv":
-        apt.ensure([JAVA_NEED, CURL_NEED])  # last: who cannot install it has everything else
+        # The tests compare our images with those of a real builder, which needs root.
+        more = [BUILDER_NEED] if tests and os.geteuid() == 0 else []
+        # Last: who cannot install it has everything else.
+        apt.ensure([JAVA_NEED, CURL_NEED, *more])
 
 
 def _prepare_venv() -> None:

@@ -38,8 +38,8 @@ from mlz.settings import Defaults, EngineDefaults
 _DRAIN_SECONDS = 30
 # The drain delay of EngineSettings and a margin.
 _LEAVING_SECONDS = 10
-# A new pod is known to every node, and the work of its start is done, before an old one leaves:
-# both at once on a full node make callers wait.
+# Every node has time to learn of a new pod, and the work of its start ends, before an old one
+# leaves: both at once on a full node make callers wait.
 _MIN_READY_SECONDS = 1
 
 
