@@ -135,6 +135,17 @@ def manifest(wanted: Creation, place: Place) -> Json:
     }
 
 
+def accepted(body: Body) -> Body:
+    """
+    A deployment as it was asked for, which an asynchronous create answers.
+
+    It reads INITIALIZING however soon the operator was, as IBM says.
+
+    Source: MLz 3.2, "Create online deployment API", ``sync``.
+    """
+    return {key: value for key, value in body.items() if key != "status"}
+
+
 # Checks that an update makes as well
 
 

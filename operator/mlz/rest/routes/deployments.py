@@ -80,8 +80,7 @@ async def create_deployment(request: Request, model_id: str, sync: Sync = True) 
     place = await _place(facade, wanted, model_id, caller.name)
     manifest = noted(creation.manifest(wanted, place), request)
     body = await in_thread(partial(facade.claims.create, manifest))
-    if sync:
-        body = await _settled(facade, body)
+    body = await _settled(facade, body) if sync else creation.accepted(body)
     return answer(v3.deployment(facade.related(body), base_url(request)), body, 201)
 
 

@@ -6,15 +6,19 @@ import pytest
 
 from mlz.api.names import ANNOTATION_CREATED_BY
 from mlz.api.parsing import deployment
-from mlz.rest.documents.creation import Creation, Place, creation, manifest
+from mlz.rest.documents import v3
+from mlz.rest.documents.creation import Creation, Place, accepted, creation, manifest
 from mlz.rest.problems import Code, Refusal
 from unit.rest.documents.examples import (
+    DEPLOYMENT,
     HREF,
     MODEL,
     SERVICE,
     VERSION,
     Json,
     a_create_body,
+    related,
+    the_deployment,
     the_service,
     the_version,
 )
@@ -255,3 +259,11 @@ def test_the_engine_type_is_the_versions() -> None:
 
     assert caught.value.code is Code.INVALID_FIELD
     assert "xgboost, as the model version is" in caught.value.message
+
+
+def test_an_asynchronous_create_is_initializing_even_where_the_operator_was_faster() -> None:
+    document = v3.deployment(related(accepted(the_deployment())), "https://127.0.0.1")
+
+    assert document["entity"]["status"] == "INITIALIZING"
+    assert document["entity"]["name"] == "CVT-online"
+    assert document["metadata"]["guid"] == DEPLOYMENT
