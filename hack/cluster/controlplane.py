@@ -22,7 +22,7 @@ from cluster.errors import ClusterError
 from cluster.places import cache_folder
 from cluster.plane import Plane, PlaneSettings, Ports
 from cluster.ports import random_free
-from cluster.processes import Processes
+from cluster.processes import ENDING_WITH_US, Processes
 
 
 class ControlPlane:
@@ -73,7 +73,7 @@ class ControlPlane:
             publish_endpoint=False,
             apiserver_flags=self._apiserver_flags,
         )
-        self._processes = Processes(folder, self._environ, outlive_us=False)
+        self._processes = Processes(folder, self._environ, ENDING_WITH_US)
         self._plane = Plane(settings, binaries.path, self._processes)
         self._plane.prepare()
         self.resume()

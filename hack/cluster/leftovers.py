@@ -4,11 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
+from cluster.cgroup import CGROUPS, NAME
 from cluster.health import listens
 from cluster.node_config import NodePlaces
 from cluster.run import output_of
 
-CGROUPS = Path("/sys/fs/cgroup")
 # Paths that no flag changes: the network plugins' cache, the kubelet's links, shims' sockets.
 NETWORK_CACHE = Path("/var/lib/cni")
 LOG_LINKS = Path("/var/log/containers")
@@ -64,10 +64,11 @@ def remove_files(places: NodePlaces) -> None:
 
 def _remove_cgroups() -> None:
     # A cgroup that still has a process in it cannot be removed, so nobody else's is ever hurt.
-    for root in [*CGROUPS.glob("*/kubepods"), CGROUPS / "kubepods"]:
-        for folder in sorted(root.rglob("*/"), reverse=True):
-            _remove_if_empty(folder)
-        _remove_if_empty(root)
+    for name in ("kubepods", NAME):
+        for root in (*CGROUPS.glob(f"*/{name}"), CGROUPS / name):
+            for folder in sorted(root.rglob("*/"), reverse=True):
+                _remove_if_empty(folder)
+            _remove_if_empty(root)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cluster import firewall, health, leftovers, network, ownership
+from cluster import cgroup, firewall, health, leftovers, network, ownership
 from cluster.binaries import NODE, Binaries
 from cluster.dns import dns_objects
 from cluster.errors import ClusterError
@@ -41,7 +41,7 @@ class Node:
         self._places = NodePlaces()
         self._owner = self._places.state / "owner"
         self._binaries = Binaries(cache_folder(environ), environ)
-        self._processes = Processes(self._places.state, environ)
+        self._processes = Processes(self._places.state, environ, cgroup.entering())
         settings = PlaneSettings(
             folder=self._places.state,
             address=NODE_ADDRESS,

@@ -25,6 +25,8 @@ cp "/proc/$$/stat" "$0.new" && mv "$0.new" "$0" || exit 1
 ulimit -S -n "$(ulimit -H -n)"
 exec "$@"
 """
+# Words before a command line: the program ends with the thread that started it, however that ends.
+ENDING_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,10 @@ class Processes:
     """The programs of one cluster; records in ``folder/processes``, output in ``folder/logs``."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], *, outlive_us: bool = True
+        self, folder: Path, environ: Mapping[str, str], prefix: tuple[str, ...] = ()
     ) -> None:
-        """With ``outlive_us=False`` they end with the thread that started them, however it ends."""
-        self._prefix = () if outlive_us else ("setpriv", "--pdeathsig", "KILL", "--")
+        """``prefix`` starts every program: a command that becomes the one whose words follow."""
+        self._prefix = prefix
         self._records = folder / "processes"
         self._logs = folder / "logs"
         self._environ = dict(environ)
