@@ -116,8 +116,9 @@ class Processes:
         self.stop([program.name])
         self._records.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
-        pid = self._spawn(program)
-        self.wait(lambda: self.pid(program.name) == pid, program.name, 10)
+        self._spawn(program)
+        # Its record comes first: a moment long the process is still the shell that wrote it.
+        self.wait(lambda: self.is_current(program), program.name, 10)
 
     def stop(self, names: Sequence[str], grace_seconds: float = 4) -> None:
         """End the programs, one after the other: TERM, and KILL after the grace time."""
@@ -149,12 +150,12 @@ class Processes:
         log = self.log_path(name)
         return f"{name} {what}. The end of its log {log}:\n{self.log_tail(name)}"
 
-    def _spawn(self, program: Program) -> int:
+    def _spawn(self, program: Program) -> None:
         record = self._records / program.name
         log = self.log_path(program.name)
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
-        return os.posix_spawn(
+        os.posix_spawn(
             "/bin/sh",
             ["/bin/sh", "-c", REMEMBER_AND_RUN, str(record), *self._prefix, *program.argv],
             self._environ,
