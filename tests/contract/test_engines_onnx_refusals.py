@@ -142,6 +142,36 @@ def test_words_that_cannot_be_known_are_asked_for(tmp_path: Path) -> None:
     assert "put a sample.json" in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("nodes", "kind"),
+    [
+        pytest.param([helper.make_node("Log", ["x"], ["y"])], FLOAT, id="a logarithm"),
+        pytest.param([helper.make_node("Acosh", ["x"], ["y"])], FLOAT, id="nothing below one"),
+        pytest.param([helper.make_node("Atanh", ["x"], ["y"])], FLOAT, id="below one only"),
+        pytest.param([helper.make_node("Mod", ["x", "x"], ["y"])], INT64, id="a divisor"),
+        pytest.param(
+            [
+                helper.make_node("Constant", [], ["words"], value_ints=[7, 8]),
+                helper.make_node("Gather", ["words", "x"], ["y"]),
+            ],
+            INT64,
+            id="places in a list of two",
+        ),
+    ],
+)
+@pytest.mark.parametrize("width", [1, None], ids=["one number", "any"])
+def test_a_model_that_takes_certain_numbers_only_becomes_ready(
+    nodes: list[object], kind: int, width: int | None, tmp_path: Path
+) -> None:
+    raw = graph(nodes, [value("x", kind, [None, width])], [value("y", kind, [None, width])])
+    (tmp_path / "model.onnx").write_bytes(raw)
+    prepare_local(tmp_path / "model.onnx", tmp_path / "prepared")
+
+    loaded = load_model(some_settings(model_folder=str(tmp_path / "prepared")), Machine())
+
+    assert warmed_up(loaded).seconds_a_record > 0
+
+
 def test_outside_data_is_never_read(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(np.zeros(2, np.float32).tobytes())
     weights = helper.make_tensor("w", FLOAT, [2], b"\0" * 8, raw=True)

@@ -1,12 +1,14 @@
 """
 Records made from a schema, for the warm-up: where an asset brings no sample, and to compare.
 
-Pure. Several candidates with other values and sizes, since nobody can know which sizes a model with
-free dimensions takes; the first that scores is good enough.
+Pure. Several candidates with other values and sizes, since nobody can know which numbers a model
+takes (a logarithm no nought, an arc sine nothing above one), and which sizes where dimensions are
+free; the first that scores is good enough.
 """
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 from mlz.model.asset import EngineType
 from mlz.model.schema import FieldType, InputField, Interval, Schema, has_batch_axis
@@ -30,8 +32,9 @@ def sample_records(schema: Schema, engine_type: EngineType) -> Iterator[list[obj
     """
     inputs = schema.inputs or ()
     if engine_type is EngineType.ONNX:
-        for size in _SIZES:
-            yield [_tensors(inputs, size, _steps(step)) for step in range(_COUNT)]
+        sizes = _SIZES if _has_free_sizes(inputs) else _SIZES[:1]
+        for size, values in product(sizes, (_steps, _steps_from_one, _fractions)):
+            yield [_tensors(inputs, size, values(step)) for step in range(_COUNT)]
         return
     for first in (0, 1):
         yield [_table(inputs, first + step) for step in range(_COUNT)]
@@ -83,6 +86,22 @@ def _steps(step: int) -> Element:
     return element
 
 
+def _steps_from_one(step: int) -> Element:
+    return _steps(step + 1)
+
+
+def _fractions(step: int) -> Element:
+    """Between nought and one; all but floating-point numbers keep their first value."""
+    first = _steps(0)
+
+    def element(field: InputField) -> object:
+        if field.type in (FieldType.FLOAT, FieldType.DOUBLE) and not field.categories:
+            return (step + 1) / (_COUNT + 1)
+        return first(field)
+
+    return element
+
+
 def _scattered(source: random.Random, spread: int) -> Element:
     def element(field: InputField) -> object:
         kind = field.type
@@ -97,6 +116,12 @@ def _scattered(source: random.Random, spread: int) -> Element:
         return source.gauss(0, spread)
 
     return element
+
+
+def _has_free_sizes(inputs: Inputs) -> bool:
+    """Whether one record may be larger than another."""
+    first = 1 if has_batch_axis(inputs) else 0
+    return any(None in (field.shape or ())[first:] for field in inputs)
 
 
 def _tensors(inputs: Inputs, size: int, element: Element) -> dict[str, object]:

@@ -9,9 +9,9 @@ import mmap
 from pathlib import Path
 
 from mlz.errors import Reason, RejectedError
-from mlz.model.asset import EngineType, Framework
+from mlz.model.asset import EngineType
 from mlz.model.schema import FieldType, InputField, OutputField, Schema
-from mlz.store.facts import ModelFacts
+from mlz.store.facts import ModelFacts, framework_of
 from mlz.store.onnx_categories import input_categories
 from mlz.store.onnx_graph import Node, OnnxModel, ValueType, read_onnx
 
@@ -30,6 +30,8 @@ _TYPES = {
     12: FieldType.UINT32,
     13: FieldType.UINT64,
 }
+# What JSON has no values for, or a client's language no type.
+_FOREIGN_TYPES = {10: "float16", 14: "complex64", 15: "complex128", 16: "bfloat16"}
 # Operations that hand a classifier's labels or probabilities on in the same order of classes.
 _PASSING = frozenset(
     {"Identity", "Cast", "Normalizer", "Reshape", "Squeeze", "Unsqueeze", "Flatten"}
@@ -48,7 +50,7 @@ def inspect_onnx(path: Path) -> ModelFacts:
             raise RejectedError(Reason.MODEL_INVALID, "wanted an ONNX file, found an empty one")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
             model = read_onnx(buffer)
-    framework = Framework(name=model.producer or "onnx", version=model.producer_version or None)
+    framework = framework_of(model.producer, model.producer_version, "onnx")
     return ModelFacts(EngineType.ONNX, framework, onnx_schema(model))
 
 
@@ -75,15 +77,21 @@ def _inputs(model: OnnxModel, fields: list[InputField]) -> tuple[InputField, ...
 
 
 def _input(name: str, value: ValueType | None) -> InputField:
-    kind = value.kind if value else "nothing"
     found = _TYPES.get(value.element) if value else None
-    if value is None or kind != "tensor" or found is None:
+    if value is None or value.kind != "tensor" or found is None:
         raise RejectedError(
             Reason.MODEL_INVALID,
-            f"input {name!r} is of kind {kind}, element type {value.element if value else 0}; "
-            "wanted tensors of booleans, integers, float, double or strings",
+            f"input {name!r} is {_words(value)}; wanted a tensor of booleans, integers, float, "
+            "double or strings: export the model with such an input, and cast it within the graph",
         )
     return InputField(name=name, type=found, shape=value.shape, required=True, nullable=False)
+
+
+def _words(value: ValueType | None) -> str:
+    if value is None:
+        return "of no type"
+    known = _TYPES.get(value.element) or _FOREIGN_TYPES.get(value.element)
+    return f"a {value.kind} of {known or f'element type {value.element}'}"
 
 
 def _output(name: str, value: ValueType | None) -> OutputField:

@@ -22,7 +22,7 @@ from mlz.model.schema import (
     OutputField,
     Schema,
 )
-from mlz.store.facts import ModelFacts
+from mlz.store.facts import ModelFacts, framework_of
 from mlz.store.pmml_document import MODELS, UNSUPPORTED, PmmlDocument, read_pmml
 
 _HIGHEST_VERSION = (4, 4)
@@ -268,8 +268,8 @@ def _text(label: Category) -> str:
 def _framework(root: Element) -> Framework:
     application = root.find("Header/Application")
     name = "" if application is None else application.get("name", "")
-    version = None if application is None else application.get("version")
-    return Framework(name=name or "PMML", version=version or root.get("version"))
+    version = "" if application is None else application.get("version", "")
+    return framework_of(name, version or root.get("version", ""), "PMML")
 
 
 def _invalid(found: str) -> RejectedError:

@@ -7,9 +7,10 @@ import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import ModelProto, TensorProto, TypeProto, helper
+from onnx import ModelProto, TensorProto, TypeProto, ValueInfoProto, helper
 
 from mlz.errors import Reason, RejectedError
+from mlz.model.asset import Framework
 from mlz.model.schema import FieldType, InputField, OutputField, Schema
 from mlz.store.onnx_format import inspect_onnx, onnx_schema
 from mlz.store.onnx_graph import read_onnx
@@ -248,17 +249,23 @@ def test_what_is_no_onnx_file_is_invalid(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs",
+    ("inputs", "found"),
     [
-        pytest.param([value("x", TensorProto.FLOAT16)], id="half precision"),
-        pytest.param([value("x"), value("x")], id="one name twice"),
+        pytest.param([value("x", TensorProto.FLOAT16)], "a tensor of float16", id="half precision"),
         pytest.param(
-            [helper.make_tensor_sequence_value_info("x", FLOAT, [None])], id="a sequence"
+            [value("x", TensorProto.FLOAT8E5M2)], "a tensor of element type 19", id="a quarter"
         ),
+        pytest.param([value("x"), value("x")], "different names", id="one name twice"),
+        pytest.param(
+            [helper.make_tensor_sequence_value_info("x", FLOAT, [None])],
+            "a sequence of float",
+            id="a sequence",
+        ),
+        pytest.param([ValueInfoProto(name="x")], "of no type", id="no type"),
     ],
-)  # fmt: skip
-def test_inputs_that_cannot_be_fed_are_refused(inputs: list[object]) -> None:
-    with pytest.raises(RejectedError) as caught:
+)
+def test_inputs_that_cannot_be_fed_are_refused(inputs: list[object], found: str) -> None:
+    with pytest.raises(RejectedError, match=found) as caught:
         schema(model(inputs=inputs))
 
     assert caught.value.reason is Reason.MODEL_INVALID
@@ -325,6 +332,28 @@ def test_real_models_are_seen_as_their_runtime_sees_them(zoo: Zoo) -> None:
 
 def _rank(shape: tuple[int | None, ...] | None) -> list[int | None]:
     return list(shape or ())
+
+
+def test_a_library_may_write_anything_into_its_version(tmp_path: Path) -> None:
+    made = model()
+    made.producer_name = " Maker of\nmodels"
+    made.producer_version = "Git info:\n    Commit: b0\n" + "x" * 300
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+
+    framework = inspect_onnx(tmp_path / "m.onnx").framework
+
+    assert framework is not None
+    assert framework.name == "Maker of models"
+    assert framework.version == ("Git info: Commit: b0 " + "x" * 300)[:253]
+
+
+@pytest.mark.parametrize("name", ["", " \n"])
+def test_a_model_that_names_no_maker_is_onnx_s(name: str, tmp_path: Path) -> None:
+    made = model()
+    made.producer_name, made.producer_version = name, ""
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+
+    assert inspect_onnx(tmp_path / "m.onnx").framework == Framework(name="onnx")
 
 
 def test_magika_is_what_it_is_known_to_be(zoo: Zoo) -> None:
