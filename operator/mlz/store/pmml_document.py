@@ -5,6 +5,7 @@ The trees, coefficients and supports of a model are stepped over, whatever their
 entities are refused before anything is resolved: the scoring library would follow them (measured).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -65,11 +66,18 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class PmmlDocument:
-    """The root with what was kept, and the classes that distributions anywhere name."""
+    """
+    The root with what was kept, and what the trees that were stepped over say.
 
-    def __init__(self, root: Element, scored: tuple[str, ...]) -> None:
+    Args:
+        scored: the classes that distributions anywhere name.
+        leaf_scores: whether the first leaf of the last tree has a distribution.
+    """
+
+    def __init__(self, root: Element, scored: tuple[str, ...], *, leaf_scores: bool) -> None:
         self.root = root
         self.scored = scored
+        self.leaf_scores = leaf_scores
 
 
 def read_pmml(path: Path) -> PmmlDocument:
@@ -113,6 +121,8 @@ class _Target:
         self._skipped = 0
         self._kept = 0
         self._scored: dict[str, None] = {}
+        self._node_scores = False
+        self._leaf_scores: bool | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         name = local_name(tag)
@@ -120,8 +130,7 @@ class _Target:
             raise RejectedError(
                 Reason.MODEL_UNSAFE, f"the PMML is nested deeper than {_MAX_DEPTH} elements"
             )
-        if name == "ScoreDistribution" and len(self._scored) < _MAX_CLASSES:
-            self._scored[attributes.get("value", "")] = None
+        self._look_at_trees(name, attributes)
         if self._skipped or (self._open and name not in _KEPT | UNSUPPORTED):
             self._skipped += 1
             return
@@ -137,7 +146,10 @@ class _Target:
             self._root = element
         self._open.append(element)
 
-    def end(self, _tag: str) -> None:
+    def end(self, tag: str) -> None:
+        # The first node that ends is the first leaf.
+        if self._leaf_scores is None and local_name(tag) == "Node":
+            self._leaf_scores = self._node_scores
         if self._skipped:
             self._skipped -= 1
             return
@@ -158,7 +170,17 @@ class _Target:
             raise RejectedError(
                 Reason.MODEL_INVALID, f"wanted a PMML file, found XML whose root is {found}"
             )
-        return PmmlDocument(root, tuple(self._scored))
+        return PmmlDocument(root, tuple(self._scored), leaf_scores=bool(self._leaf_scores))
+
+    def _look_at_trees(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "TreeModel":
+            self._leaf_scores = None
+        elif name == "Node":
+            self._node_scores = False
+        elif name == "ScoreDistribution":
+            self._node_scores = True
+            if len(self._scored) < _MAX_CLASSES:
+                self._scored[attributes.get("value", "")] = None
 
 
 def _keep_last(segmentation: Element, segment: Element) -> None:

@@ -45,6 +45,8 @@ _CLOSURES = {
     "closedClosed": "both",
 }
 _TARGETS = ("target", "predicted")
+# The type of what a model without a target predicts; of a cluster the name or number, as text.
+_UNTOLD = {"regression": FieldType.DOUBLE, "clustering": FieldType.STRING}
 _INTEGER = re.compile(r"([-+]?[0-9]{1,18})(\.0*)?")
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -68,7 +70,7 @@ def inspect_pmml(path: Path) -> ModelFacts:
     classes = _classes(model, target, document)
     schema = Schema(
         inputs=tuple(_inputs(model, fields)),
-        outputs=_outputs(model, target, classes),
+        outputs=_outputs(model, target, classes, document),
         classes=classes,
     )
     return ModelFacts(EngineType.PMML, _framework(document.root), schema)
@@ -214,35 +216,58 @@ def _classes(
 
 
 def _outputs(
-    model: Element, target: Element | None, classes: tuple[Category, ...] | None
+    model: Element,
+    target: Element | None,
+    classes: tuple[Category, ...] | None,
+    document: PmmlDocument,
 ) -> tuple[OutputField, ...]:
-    declared = _declared_outputs(model)
+    answering = _answering(model)
+    declared = _final_outputs(answering)
     if declared:
         return tuple(_output(field, target) for field in declared)
-    kind = _type_of(target) if target is not None else None
-    if model.get("functionName") == "regression" and target is None:
-        kind = FieldType.DOUBLE
+    untold = _UNTOLD.get(model.get("functionName", ""))
+    kind = untold if target is None else _type_of(target)
     prediction = OutputField(name="prediction", type=kind, shape=())
+    known = classes or () if _gives_probabilities(answering, document) else ()
     probabilities = tuple(
         OutputField(name=f"probability({_text(label)})", type=FieldType.DOUBLE, shape=())
-        for label in classes or ()
+        for label in known
     )
     return (prediction, *probabilities)
 
 
-def _declared_outputs(model: Element) -> list[Element]:
-    """The fields of the top level's Output, else of a chain's last segment."""
-    found = [
+def _answering(model: Element) -> Element:
+    """The model whose outputs are the answer: of a chain without its own, the last segment's."""
+    segmentation = model.find("Segmentation")
+    if (
+        _final_outputs(model)
+        or segmentation is None
+        or segmentation.get("multipleModelMethod") != "modelChain"
+    ):
+        return model
+    last = segmentation.find("Segment")  # only the last one was kept
+    inner = None if last is None else next((m for m in last if m.tag in MODELS), None)
+    return model if inner is None else _answering(inner)
+
+
+def _final_outputs(model: Element) -> list[Element]:
+    """What an Output names, but for residuals, since no record has the true value."""
+    final = [
         field
         for field in model.iterfind("Output/OutputField")
         if field.get("isFinalResult", "true") not in ("false", "0")
     ]
-    segmentation = model.find("Segmentation")
-    if found or segmentation is None or segmentation.get("multipleModelMethod") != "modelChain":
-        return found
-    last = segmentation.find("Segment")  # only the last one was kept
-    inner = None if last is None else next((m for m in last if m.tag in MODELS), None)
-    return [] if inner is None else _declared_outputs(inner)
+    # Nothing but residuals is left as it is, for the warm-up to refuse.
+    return [field for field in final if field.get("feature") != "residual"] or final
+
+
+def _gives_probabilities(model: Element, document: PmmlDocument) -> bool:
+    """Whether PMML4S has probabilities for a model without an Output, found by trial."""
+    if model.tag == "TreeModel":
+        return document.leaf_scores
+    if model.tag == "SupportVectorMachineModel":
+        return model.get("classificationMethod") == "OneAgainstOne"
+    return model.tag != "RuleSetModel"
 
 
 def _output(field: Element, target: Element | None) -> OutputField:
@@ -262,7 +287,10 @@ def _type_of(field: Element | None) -> FieldType:
 
 
 def _text(label: Category) -> str:
-    return str(label).lower() if isinstance(label, bool) else str(label)
+    """As PMML4S writes a class: whole numbers without a fraction, whatever their type."""
+    if isinstance(label, bool):
+        return str(label).lower()
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def _framework(root: Element) -> Framework:

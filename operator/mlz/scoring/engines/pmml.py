@@ -15,6 +15,7 @@ import jpype.config
 import msgspec
 from pypmml import Model, PMMLContext
 
+from mlz.errors import Reason, RejectedError
 from mlz.model.asset import Asset
 from mlz.model.schema import FieldType, OutputField, Schema
 from mlz.scoring.engines.base import Answer, LoadOptions, Row, ScoreError, Scores, load_failed
@@ -42,7 +43,7 @@ def load(folder: Path, asset: Asset, options: LoadOptions) -> "PmmlEngine":
     try:
         PMMLContext.getOrCreate(gateway="jpype", java_opts=java_options(options))
         model = Model.fromBytes(raw)
-        given = {str(name) for name in model.outputNames}
+        given = {str(field.name): str(field.feature) for field in model.outputFields}
     except Exception as error:  # Java's exceptions are Exception and no closed set
         raise load_failed(error) from error
     return PmmlEngine(model, asset.model_schema, given)
@@ -80,10 +81,13 @@ class PmmlEngine:
     # Java interprets a method that it has not called some 200 times: several times slower.
     warm_after = 250
 
-    def __init__(self, model: Any, schema: Schema, given: set[str]) -> None:
+    def __init__(self, model: Any, schema: Schema, given: Mapping[str, str]) -> None:
         """
         Args:
-            given: names of the outputs that PMML4S has for this model.
+            given: the outputs that PMML4S has for this model, each with its feature, in its order.
+
+        Raises:
+            RejectedError: the schema has an output that PMML4S has not.
         """
         self._model = model
         self._names = [field.name for field in schema.inputs or ()]
@@ -128,7 +132,7 @@ class PmmlEngine:
         return None
 
 
-def _outputs(schema: Schema, given: set[str]) -> list[tuple[str, str, bool]]:
+def _outputs(schema: Schema, given: Mapping[str, str]) -> list[tuple[str, str, bool]]:
     """Each output: our name (CONTRACT section 1), PMML4S's, whether it must be a number."""
     fields = schema.outputs
     if fields is None:
@@ -139,17 +143,27 @@ def _outputs(schema: Schema, given: set[str]) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _their_name(name: str, given: set[str]) -> str:
+def _their_name(name: str, given: Mapping[str, str]) -> str:
     """
     PMML4S's name of an output.
 
-    A model without an Output element answers ``predicted_<target>`` and ``probability_<class>``
-    there, ``prediction`` and ``probability(<class>)`` with us.
+    Without an Output element the predicted value has a name there that goes by the kind of model,
+    and a class ``probability_<class>``; with us, ``prediction`` and ``probability(<class>)``.
+
+    Raises:
+        RejectedError: it has none.
     """
-    if name in given:
-        return name
+    probability = _PROBABILITY.match(name)
+    candidates = [name]
     if name == "prediction":
-        predicted = [theirs for theirs in given if theirs.startswith("predicted")]
-        return predicted[0] if predicted else next(iter(given), name)
-    match = _PROBABILITY.match(name)
-    return f"probability_{match.group(1)}" if match else name
+        candidates += [theirs for theirs, feature in given.items() if feature == "predictedValue"]
+    elif probability is not None:
+        candidates.append(f"probability_{probability.group(1)}")
+    for candidate in candidates:
+        if candidate in given:
+            return candidate
+    raise RejectedError(
+        Reason.MODEL_LOAD_FAILED,
+        f"the schema of the model has an output {name!r}, PMML4S has {', '.join(given) or 'none'}; "
+        "name the outputs that it gives in an Output element",
+    )
