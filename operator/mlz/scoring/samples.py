@@ -6,6 +6,7 @@ takes (a logarithm no nought, an arc sine nothing above one), and which sizes wh
 free; the first that scores is good enough.
 """
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
@@ -18,6 +19,8 @@ _SIZES = (1, 8, 32, 64, 224)
 # Values of probes: of several spreads, since saturated outputs hide how a model rounds.
 _SPREADS = (1, 255)
 _COUNT = 3
+# Of records with more numbers one is enough: such a model is too slow to be compared (``warmup``).
+_LARGE_ELEMENTS = 100_000
 
 Element = Callable[[InputField], object]
 Inputs = Sequence[InputField]
@@ -25,7 +28,7 @@ Inputs = Sequence[InputField]
 
 def sample_records(schema: Schema, engine_type: EngineType) -> Iterator[list[object]]:
     """
-    Candidates, each a list of three records that fit the schema.
+    Candidates, each a list of three records that fit the schema; of one where records are large.
 
     The records of a candidate differ where the schema leaves room, so that a batch can be compared
     with its records scored one by one.
@@ -34,7 +37,8 @@ def sample_records(schema: Schema, engine_type: EngineType) -> Iterator[list[obj
     if engine_type is EngineType.ONNX:
         sizes = _SIZES if _has_free_sizes(inputs) else _SIZES[:1]
         for size, values in product(sizes, (_steps, _steps_from_one, _fractions)):
-            yield [_tensors(inputs, size, values(step)) for step in range(_COUNT)]
+            count = _COUNT if _elements(inputs, size) <= _LARGE_ELEMENTS else 1
+            yield [_tensors(inputs, size, values(step)) for step in range(count)]
         return
     for first in (0, 1):
         yield [_table(inputs, first + step) for step in range(_COUNT)]
@@ -126,13 +130,23 @@ def _has_free_sizes(inputs: Inputs) -> bool:
 
 def _tensors(inputs: Inputs, size: int, element: Element) -> dict[str, object]:
     """One record; inputs without axes have the same value in all of them."""
-    batched = has_batch_axis(inputs)
-    record: dict[str, object] = {}
-    for field in inputs:
-        sizes = [size if dimension is None else dimension for dimension in field.shape or ()]
-        shape = sizes[1:] if batched else sizes
-        record[field.name] = _filled(shape, field, element if field.shape else _steps(1))
-    return record
+    return {
+        field.name: _filled(shape, field, element if field.shape else _steps(1))
+        for field, shape in zip(inputs, _shapes(inputs, size), strict=True)
+    }
+
+
+def _shapes(inputs: Inputs, size: int) -> list[list[int]]:
+    """Of each input in one record, with a size for what is free."""
+    first = 1 if has_batch_axis(inputs) else 0
+    return [
+        [size if dimension is None else dimension for dimension in field.shape or ()][first:]
+        for field in inputs
+    ]
+
+
+def _elements(inputs: Inputs, size: int) -> int:
+    return sum(map(math.prod, _shapes(inputs, size)))
 
 
 def _filled(sizes: Sequence[int], field: InputField, element: Element) -> object:

@@ -155,6 +155,14 @@ def test_made_up_records_fit_their_schema(
     assert all(len(reader.read(records)) == 3 for records in made)
 
 
+def test_one_large_record_is_enough() -> None:
+    image = InputField(name="image", type=T.FLOAT, shape=(None, 3, 200, 200))
+
+    made = list(sample_records(Schema(inputs=(image,)), EngineType.ONNX))
+
+    assert [len(records) for records in made] == [1, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "close"),
     [
