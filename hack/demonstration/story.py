@@ -163,7 +163,8 @@ def _score(chapter: Chapter, records: list[dict[str, Any]]) -> Answers:
         ["kubectl", "-n", NAMESPACE, "get", "mlzd", chapter.name, "-o", "jsonpath={.status.guid}"]
     )
     path = f"/iml/v2/scoring/online/{guid}"
-    say(f"$ curl -X POST http://{chapter.name}.{NAMESPACE}.svc:8080{path} -d @records.json")
+    url = f"http://{chapter.name}.{NAMESPACE}.svc:8080{path}"
+    say(f"$ curl {url} -H 'Content-Type: application/json' -d @records.json")
     with forwarded(f"svc/{chapter.name}", NAMESPACE, 8080) as port:
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         headers = {"Content-Type": "application/json"}

@@ -45,6 +45,7 @@ STATUSES: dict[Problem, int] = {
 _RETRY_AFTER_SECONDS = b"1"
 _METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _JSON_TYPES = (b"application/json", b"text/json")
+_SHOWN_BYTES = 200
 
 
 @dataclass(slots=True)
@@ -184,7 +185,7 @@ class Api:
             return None
         guard = self.service.guard
         refusal = None if guard is None else guard.refusal(head.authorization)
-        return refusal if refusal is not None or _is_json(head) else _not_json()
+        return refusal if refusal is not None or _is_json(head) else _not_json(head)
 
     def _score(self, door_of: Callable[[Runtime], Door], body: bytes, finish: Respond) -> Job:
         self.scores_asked += 1
@@ -237,10 +238,14 @@ class Api:
         return Response(200, self._exposition.text(), _METRICS_TYPE)
 
 
-def _not_json() -> RequestError:
+def _not_json(head: Head) -> RequestError:
+    found = head.content_type or b"none"
+    if head.content_encoding:
+        found += b" with content-encoding " + head.content_encoding
     return RequestError(
         Problem.UNSUPPORTED_MEDIA_TYPE,
-        "the body must be JSON: content-type application/json, no content-encoding",
+        "the body must be JSON: wanted content-type application/json without a content-encoding, "
+        f"found {found[:_SHOWN_BYTES].decode('latin-1')}",
     )
 
 

@@ -122,6 +122,27 @@ def test_refusals_are_objects_with_a_code_and_an_id(
     assert len(answer.json["requestId"]) == 16
 
 
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        pytest.param(XML, "found text/xml", id="another type"),
+        pytest.param(GZIP, "found application/json with content-encoding gzip", id="compressed"),
+        pytest.param(
+            [("Content-Encoding", "br")], "found none with content-encoding br", id="no type"
+        ),
+        pytest.param([("Content-Type", "a" * 1000)], f"found {'a' * 200}", id="a long one"),
+    ],
+)
+def test_a_body_that_is_not_json_is_told_what_it_is(
+    live: Live, headers: list[tuple[str, str]], found: str
+) -> None:
+    message = ask(live.port, SCORE, [], headers=headers).json["message"]
+
+    assert message.endswith(
+        f"wanted content-type application/json without a content-encoding, {found}"
+    )
+
+
 def test_a_wrong_method_is_told_the_right_ones(live: Live) -> None:
     assert ask(live.port, SCORE, method="PUT").headers["allow"] == "POST"
     assert ask(live.port, "/v2", method="PUT").headers["allow"] == "GET, HEAD"
