@@ -58,8 +58,7 @@ def warm_up(engine: Engine, reader: RecordReader, asset: Asset, sample: bytes | 
         RejectedError: the sample is refused, fails, or its answers are not finite; or no record
             made from the schema can be scored.
     """
-    rows = _first_that_scores(engine, reader, asset, sample)
-    seconds = min(_until_warm(engine, rows[0]))
+    rows, seconds = _first_that_scores(engine, reader, asset, sample)
     independent = engine.exact or (
         seconds < _SLOW_SECONDS
         and _same_together(engine, rows[:_COMPARED_ROWS])
@@ -70,20 +69,20 @@ def warm_up(engine: Engine, reader: RecordReader, asset: Asset, sample: bytes | 
 
 def _first_that_scores(
     engine: Engine, reader: RecordReader, asset: Asset, sample: bytes | None
-) -> list[Row]:
+) -> tuple[list[Row], float]:
+    """The rows that score, together and the first alone, and the seconds that one takes at best."""
     refusal = ""
     for records in _candidates(asset, sample):
         try:
             rows = reader.read(records)
             scores = engine.score(rows)
+            if not scores.not_finite:
+                return rows, min(_until_warm(engine, rows[0]))
+            refusal = f"output {next(iter(scores.not_finite.values()))!r} is not finite"
         except RequestError as error:
             refusal = error.message
         except ScoreError as error:
             refusal = " ".join(str(error).split())[:500]
-        else:
-            if not scores.not_finite:
-                return rows
-            refusal = f"output {next(iter(scores.not_finite.values()))!r} is not finite"
     if sample is None:
         source = f"made from the schema{_guessed_text(asset)}"
         advice = f"; {_ADVICE}"

@@ -22,14 +22,19 @@ T = FieldType
 class Engine(Adder):
     """An adder that is not known to be exact, made to misbehave."""
 
-    def __init__(self, *, refuses_below: float = -1, mixes: bool = False) -> None:
+    def __init__(
+        self, *, refuses_below: float = -1, mixes: bool = False, least_rows: int = 1
+    ) -> None:
         super().__init__(exact=False)
+        self._least_rows = least_rows
         self._refuses_below = refuses_below
         self._mixes = mixes
 
     def score(self, rows: Sequence[Row]) -> Scores:
         if any(isinstance(row[0], float) and row[0] < self._refuses_below for row in rows):
             raise ScoreError("too small")
+        if len(rows) < self._least_rows:
+            raise ScoreError("too few")
         scores = super().score(rows)
         if self._mixes:
             answers: list[Any] = [{"sum": float(len(rows))} for _ in rows]
@@ -60,6 +65,7 @@ def test_a_shipped_sample_is_scored() -> None:
         pytest.param(Engine(), b'[{"x": 666}]', "not finite", id="an answer that is not finite"),
         pytest.param(Engine(refuses_below=5), b'[{"x": 1}]', "too small", id="a failing score"),
         pytest.param(Engine(refuses_below=99), None, "too small", id="no made-up record scores"),
+        pytest.param(Engine(least_rows=2), None, "too few", id="no record scores alone"),
     ],
 )
 def test_an_asset_that_does_not_score_is_refused(
