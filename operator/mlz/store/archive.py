@@ -27,6 +27,7 @@ _MAX_RATIO = 200  # text of numbers packs to a tenth, a bomb to a thousandth
 _RATIO_COUNTS_FROM = 16 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _TAR_MAGIC_AT = 257
+_GZIP = b"\x1f\x8b"
 _REFUSED = (
     ("a bzip2 file", b"BZh"),
     ("an xz file", b"\xfd7zXZ"),
@@ -82,7 +83,8 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> Unpacked | None:
         try:
             return _write_all(members, folder, _Meter(archive.stat().st_size, max_bytes))
         except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise _broken(f"the archive is broken: {error}") from error
+            hint = "; a .gz file is read as tar.gz only" if head.startswith(_GZIP) else ""
+            raise _broken(f"the archive is broken: {error}{hint}") from error
         except (ValueError, NotImplementedError, RuntimeError, IndexError) as error:
             raise _broken(f"the archive cannot be read: {error}") from error
 
@@ -90,7 +92,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> Unpacked | None:
 def _members(stream: BinaryIO, head: bytes) -> Iterator[Member] | None:
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_members(stream)
-    if head[:2] == b"\x1f\x8b":
+    if head.startswith(_GZIP):
         return _tar_members(stream, gzip.GzipFile(fileobj=stream, mode="rb"))
     if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
         return _tar_members(stream, stream)

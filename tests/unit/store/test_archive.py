@@ -190,6 +190,10 @@ def test_what_is_broken_is_invalid(content: bytes, tmp_path: Path) -> None:
     assert refusal(content, tmp_path).reason is Reason.ARCHIVE_INVALID
 
 
+def test_a_single_file_that_is_compressed_is_told_what_is_taken(tmp_path: Path) -> None:
+    assert "read as tar.gz only" in refusal(gzip.compress(MODEL), tmp_path).message
+
+
 @given(
     which=st.sampled_from([WHOLE_TAR, WHOLE_ZIP, tar([("m.onnx", MODEL)], "w")]),
     place=st.integers(0, 20_000),

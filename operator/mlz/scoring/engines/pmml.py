@@ -27,6 +27,7 @@ _SMALLEST_HEAP_BYTES = 64 * MEBIBYTE
 _HEAP_BYTES_WITHOUT_LIMIT = 1024 * MEBIBYTE
 # PMML4S casts a missing result of type integer to this.
 _NO_INTEGER = -(2**63)
+_SHOWN_OUTPUTS = 10
 _PROBABILITY = re.compile(r"probability\((.*)\)\Z", re.DOTALL)
 
 
@@ -162,8 +163,9 @@ def _their_name(name: str, given: Mapping[str, str]) -> str:
     for candidate in candidates:
         if candidate in given:
             return candidate
+    shown = ", ".join(list(given)[:_SHOWN_OUTPUTS]) or "none"
     raise RejectedError(
         Reason.MODEL_LOAD_FAILED,
-        f"the schema of the model has an output {name!r}, PMML4S has {', '.join(given) or 'none'}; "
-        "name the outputs that it gives in an Output element",
+        f"the schema of the model has an output {name!r}, PMML4S has {shown}; name the outputs "
+        "that it gives in an Output element",
     )
