@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
@@ -20,14 +21,14 @@ from mlz.errors import Reason, RejectedError
 
 SCHEMA_FILE = "schema.json"
 SAMPLE_FILE = "sample.json"
+HEAD_BYTES = 512  # what tells how a file is packed
 _COMPANIONS = {SCHEMA_FILE: 16 * 1024 * 1024, SAMPLE_FILE: 16 * 1024 * 1024}
 _MAX_MEMBERS = 1000
 _MAX_HEADER_BYTES = 1024 * 1024  # one read of names and tables; a bomb of those is one too
 _MAX_RATIO = 200  # text of numbers packs to a tenth, a bomb to a thousandth
 _RATIO_COUNTS_FROM = 16 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
-_TAR_MAGIC_AT = 257
-_GZIP = b"\x1f\x8b"
+_TAR_MAGIC = slice(257, 262)
 _REFUSED = (
     ("a bzip2 file", b"BZh"),
     ("an xz file", b"\xfd7zXZ"),
@@ -35,6 +36,14 @@ _REFUSED = (
     ("a 7z archive", b"7z\xbc\xaf"),
     ("a rar archive", b"Rar!"),
 )
+
+
+class Packing(Enum):
+    """What an archive is."""
+
+    ZIP = auto()
+    TAR = auto()
+    TAR_GZIP = auto()
 
 
 class Readable(Protocol):
@@ -61,6 +70,15 @@ class Unpacked:
     sample_file: Path | None = None
 
 
+def packing_of(head: bytes) -> Packing | None:
+    """What a file that begins with these ``HEAD_BYTES`` is taken for; None: it is no archive."""
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return Packing.ZIP
+    if head.startswith(b"\x1f\x8b"):
+        return Packing.TAR_GZIP
+    return Packing.TAR if head[_TAR_MAGIC] == b"ustar" else None
+
+
 def unpack(archive: Path, folder: Path, max_bytes: int) -> Unpacked | None:
     """
     Unpack an archive into an empty folder.
@@ -72,31 +90,30 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> Unpacked | None:
         RejectedError: ArchiveUnsafe, ArchiveInvalid, AssetTooLarge.
     """
     with archive.open("rb") as stream:
-        head = stream.read(512)
+        head = stream.read(HEAD_BYTES)
         stream.seek(0)
         for name, start in _REFUSED:
             if head.startswith(start):
                 raise _broken(f"found {name}, wanted tar.gz, tar or zip; pack it as one of these")
-        members = _members(stream, head)
-        if members is None:
+        packing = packing_of(head)
+        if packing is None:
             return None
         try:
+            members = _members(stream, packing)
             return _write_all(members, folder, _Meter(archive.stat().st_size, max_bytes))
         except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            hint = "; a .gz file is read as tar.gz only" if head.startswith(_GZIP) else ""
+            hint = "; a .gz file is read as tar.gz only" if packing is Packing.TAR_GZIP else ""
             raise _broken(f"the archive is broken: {error}{hint}") from error
         except (ValueError, NotImplementedError, RuntimeError, IndexError) as error:
             raise _broken(f"the archive cannot be read: {error}") from error
 
 
-def _members(stream: BinaryIO, head: bytes) -> Iterator[Member] | None:
-    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+def _members(stream: BinaryIO, packing: Packing) -> Iterator[Member]:
+    if packing is Packing.ZIP:
         return _zip_members(stream)
-    if head.startswith(_GZIP):
-        return _tar_members(stream, gzip.GzipFile(fileobj=stream, mode="rb"))
-    if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
-        return _tar_members(stream, stream)
-    return None
+    if packing is Packing.TAR_GZIP:
+        return _tar_members(gzip.GzipFile(fileobj=stream, mode="rb"))
+    return _tar_members(stream)
 
 
 class _BoundedTarInfo(tarfile.TarInfo):
@@ -122,7 +139,7 @@ _TAR_EXTENSIONS = (
 )
 
 
-def _tar_members(_stream: BinaryIO, content: "BinaryIO | gzip.GzipFile") -> Iterator[Member]:
+def _tar_members(content: "BinaryIO | gzip.GzipFile") -> Iterator[Member]:
     with tarfile.open(fileobj=content, mode="r|", tarinfo=_BoundedTarInfo, errorlevel=2) as archive:
         found = False
         for info in archive:

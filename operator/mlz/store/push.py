@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 
 from mlz.errors import Reason, RejectedError
 from mlz.model.asset import Asset, EngineType
+from mlz.store.archive import HEAD_BYTES, Packing, packing_of
 from mlz.store.modelpack import (
     ENGINE_TYPE,
     FRAMEWORK,
@@ -37,7 +38,7 @@ from mlz.store.web import Request, Response, status_error
 Opener = Callable[[], BinaryIO]
 _NO_DELETION = frozenset({400, 405, 501})
 _CHUNK_BYTES = 1024 * 1024
-_TAR_MAGIC = slice(257, 262)
+_LAYER_TYPES = {Packing.TAR: WEIGHT_TAR, Packing.TAR_GZIP: WEIGHT_TAR_GZIP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,5 @@ def _diff_id(package: Package) -> str:
 def _layer_type(path: Path) -> str:
     """A zip is no kind of layer that ModelPack knows: it goes as it is, and is known by content."""
     with path.open("rb") as stream:
-        head = stream.read(512)
-    if head[:2] == b"\x1f\x8b":
-        return WEIGHT_TAR_GZIP
-    return WEIGHT_TAR if head[_TAR_MAGIC] == b"ustar" else WEIGHT_RAW
+        packing = packing_of(stream.read(HEAD_BYTES))
+    return WEIGHT_RAW if packing is None else _LAYER_TYPES.get(packing, WEIGHT_RAW)
